@@ -1,0 +1,1 @@
+"""Pure functions on frames and records: JobFacts, findings, energy, right size."""

@@ -1,0 +1,1 @@
+"""Findings: declared rules with evidence."""

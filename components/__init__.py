@@ -1,0 +1,1 @@
+"""Everything drawn, and the rules for drawing."""

@@ -1,0 +1,1 @@
+"""Figures shared by pages: pure functions of frames."""

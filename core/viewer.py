@@ -1,0 +1,81 @@
+"""Who is looking, and what each may see. Default deny: a rule raises, it never returns False."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.errors import NotAllowed, NotFound, NotSignedIn
+from core.subjects import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Viewer:
+    """A person (or the public) as the server knows them: built from the session and the hooks, never from the request's body."""
+
+    name: str | None
+    full_name: str = ""
+    is_staff: bool = False
+    is_admin: bool = False
+    accounts: frozenset[str] = frozenset()
+    coordinates: frozenset[str] = frozenset()
+    cloud_projects: frozenset[str] = frozenset()
+
+    @property
+    def signed_in(self) -> bool:
+        """True for a person, False for the public."""
+        return self.name is not None
+
+    @property
+    def scope(self) -> str:
+        """What of a cached answer this viewer may share: `public`, `staff` or `user:<name>`."""
+        if self.is_staff:
+            return "staff"
+        return f"user:{self.name}" if self.name is not None else "public"
+
+
+PUBLIC = Viewer(name=None)
+# The portal itself, for what runs without a person: `python app.py summarise` and `check`.
+PORTAL = Viewer(name=None, is_staff=True, full_name="portal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A rule: `check(viewer, subject)` raises NotSignedIn, NotAllowed or NotFound, or returns None."""
+
+    key: str
+    help: str
+    check: Callable[[Viewer, Subject | None], None]
+
+
+def _anyone(viewer: Viewer, subject: Subject | None) -> None:
+    return None
+
+
+def _signed_in(viewer: Viewer, subject: Subject | None) -> None:
+    if not viewer.signed_in:
+        raise NotSignedIn()
+
+
+def _staff(viewer: Viewer, subject: Subject | None) -> None:
+    _signed_in(viewer, subject)
+    if not viewer.is_staff:
+        raise NotAllowed()
+
+
+def _self_or_staff(viewer: Viewer, subject: Subject | None) -> None:
+    """The subject is a person: oneself, or anyone for staff. Compared on the exact name."""
+    _signed_in(viewer, subject)
+    if viewer.is_staff:
+        return
+    if subject is None or subject.kind != "user" or subject.id != viewer.name:
+        raise NotFound()
+
+
+ANYONE = Access(key="anyone", help="everybody, without signing in", check=_anyone)
+SIGNED_IN = Access(key="signed_in", help="everybody who is signed in", check=_signed_in)
+STAFF = Access(key="staff", help="staff only", check=_staff)
+SELF_OR_STAFF = Access(key="self_or_staff", help="the person shown, and staff", check=_self_or_staff)
+# Ownership of a job is a row in the accounting database: the data function looks the job up together with its owner,
+# so here only a session is asked for. The access matrix proves that strangers get "not found".
+JOB_OWNER_OR_STAFF = Access(key="job_owner_or_staff", help="the owner of the job, and staff", check=_signed_in)

@@ -1,0 +1,1 @@
+"""Slurm's accounting database: discovery, decoding, queries."""
