@@ -1,9 +1,10 @@
-"""Real servers for tests, each in a temporary folder on a free loopback port; each context manager ends only what it started."""
+"""Real servers for tests, each in a temporary folder on a free loopback port, each ended by its context manager."""
 
 from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ROOM = 512 << 20  # bytes /dev/shm must have free to hold the servers' files
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -110,7 +112,7 @@ class MariaDb:
         return f"mysql+pymysql://{user}{secret}@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
 
     def execute(self, sql: str | bytes, database: str = "") -> str:
-        """Run statements as root and return the client's tab-separated output; raises RuntimeError with the server's words."""
+        """Run statements as root and return the tab-separated output; raises RuntimeError with the server's words."""
         client = [program("mariadb"), "--no-defaults", "--default-character-set=utf8mb4", "--batch"]
         client += [f"--socket={self.socket}", "-uroot", *([database] if database else [])]
         text = sql.encode() if isinstance(sql, str) else sql
@@ -135,11 +137,19 @@ def start_mariadb() -> Iterator[MariaDb]:
     # as root mariadbd insists on being told so
     user = ["--user=root"] if os.geteuid() == 0 else []
     with folder("maria") as place:
-        # a private tmpdir: a starting mariadbd deletes every #sql* file in its tmpdir, so two that share one crash each other
+        # a private tmpdir: a starting mariadbd deletes every #sql* file there, so two that share one crash each other
         (place / "tmp").mkdir()
-        common = ["--no-defaults", *user, f"--tmpdir={place}/tmp", f"--datadir={place}/data", "--innodb-log-file-size=8M"]
+        common = [
+            "--no-defaults",
+            *user,
+            f"--tmpdir={place}/tmp",
+            f"--datadir={place}/data",
+            "--innodb-log-file-size=8M",
+        ]
         made = subprocess.run(
-            [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"], capture_output=True, check=False
+            [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            capture_output=True,
+            check=False,
         )
         if made.returncode:
             raise RuntimeError(f"mariadb-install-db failed:\n{made.stderr.decode(errors='replace')[-2000:]}")
@@ -166,7 +176,9 @@ def _accepts(database: MariaDb) -> bool:
 
 
 @contextlib.contextmanager
-def start_prometheus(openmetrics: str | None = None, *, remote_write: bool = False, rules: Path | None = None) -> Iterator[str]:
+def start_prometheus(
+    openmetrics: str | None = None, *, remote_write: bool = False, rules: Path | None = None
+) -> Iterator[str]:
     """A Prometheus of its own; yields its address. `openmetrics`: text with times in seconds that ends in '# EOF'."""
     server = program("prometheus")
     with folder("prom") as place:
@@ -177,7 +189,11 @@ def start_prometheus(openmetrics: str | None = None, *, remote_write: bool = Fal
         url = f"http://127.0.0.1:{free_port()}"
         flags = [f"--config.file={place}/prometheus.yml", f"--storage.tsdb.path={place}/data"]
         # without a long retention old blocks are deleted at the start
-        flags += ["--storage.tsdb.retention.time=100y", f"--web.listen-address={url.removeprefix('http://')}", "--log.level=warn"]
+        flags += [
+            "--storage.tsdb.retention.time=100y",
+            f"--web.listen-address={url.removeprefix('http://')}",
+            "--log.level=warn",
+        ]
         flags += ["--web.enable-remote-write-receiver"] if remote_write else []
         with (place / "log").open("wb") as log:
             process = subprocess.Popen([server, *flags], stdout=log, stderr=log)
@@ -194,7 +210,9 @@ def _make_blocks(place: Path, openmetrics: str) -> None:
     command = [program("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=720h"]
     made = subprocess.run([*command, str(text), str(place / "data")], capture_output=True, check=False)
     if made.returncode:
-        raise RuntimeError(f"promtool refused the samples:\n{(made.stderr + made.stdout).decode(errors='replace')[-2000:]}")
+        raise RuntimeError(
+            f"promtool refused the samples:\n{(made.stderr + made.stdout).decode(errors='replace')[-2000:]}"
+        )
 
 
 @dataclass(frozen=True)
@@ -206,7 +224,6 @@ class OidcProvider:
     def add(self, sub: str, claims: dict) -> None:
         """Make a user known with these claims; sign in by POSTing {'sub': sub} to the authorization address."""
         import json
-        from urllib.parse import quote
 
         body = json.dumps(claims).encode()
         head = {"Content-Type": "application/json"}
