@@ -223,7 +223,6 @@ class OidcProvider:
 
     def add(self, sub: str, claims: dict) -> None:
         """Make a user known with these claims; sign in by POSTing {'sub': sub} to the authorization address."""
-        import json
 
         body = json.dumps(claims).encode()
         head = {"Content-Type": "application/json"}
