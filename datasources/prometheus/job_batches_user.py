@@ -1,0 +1,96 @@
+"""The batches of a person's use: what running jobs use now, and the recorded history."""
+
+from __future__ import annotations
+
+from core.settings import Settings
+from datasources.prometheus.batch import Batch, Grid, Target
+from datasources.prometheus.job_batches import JOB, LUSTRE, joined
+from datasources.prometheus.promql import matcher, selector
+
+RULES = {
+    "cores": {
+        "used": "slurm_job:used_core:sum_user_account", "allocated": "slurm_job:allocated_core:count_user_account",
+    },
+    "memory": {
+        "allocated": "slurm_job:allocated_memory:sum_user_account", "peak": "slurm_job:max_memory:sum_user_account",
+        "used": "slurm_job:rss_memory:sum_user_account",
+    },
+    "gpus": {
+        "used": "slurm_job:used_gpu:sum_user_account", "allocated": "slurm_job:allocated_gpu:count_user_account",
+    },
+}
+
+
+def users(target: Target) -> str:
+    """The matcher of a target's people on `user`."""
+    return matcher("user", target.users)
+
+
+def recorded(settings: Settings, kind: str) -> Batch:
+    """A person's recorded use: kind cores (cores), memory (bytes) or gpus (GPUs); `what` is used, allocated, peak."""
+    rules = RULES[kind]
+    return Batch(
+        key=f"user_{kind}", exporter=JOB, metrics=(), rules=tuple(rules.values()), levels=("what", "user"),
+        expr=lambda target, grid, site: joined(
+            {what: f"sum by (user) ({selector(rule, site, users(target))})" for what, rule in rules.items()}
+        ),
+    )
+
+
+def now_used(settings: Settings) -> Batch:
+    """What a person's running jobs use: cores, memory (bytes), gpus; the GPU figure counts fully busy GPUs."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        who = users(target)
+        parts = {
+            "cores": f"sum by (user) (rate({selector('slurm_job_core_usage_total', site, who)}[{grid.window}s])) / 1e9",
+            "memory": f"sum by (user) ({selector('slurm_job_memory_rss', site, who)})",
+            "gpus": f"sum by (user) ({selector('slurm_job_utilization_gpu', site, who)}) / 100",
+        }
+        return joined(parts)
+
+    return Batch(
+        key="user_now", exporter=JOB, expr=expr, levels=("what", "user"), labels=("user",),
+        metrics=("slurm_job_core_usage_total", "slurm_job_memory_rss", "slurm_job_utilization_gpu"),
+    )
+
+
+def lustre(settings: Settings) -> Batch:
+    """Metadata operations and bytes a second of a person's jobs, by file system and operation."""
+    wanted = settings.metrics.lustre_file_systems
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        who = (users(target), matcher("fs", wanted) if wanted else 'fs!=""')
+        mdt = selector("lustre_job_stats_total", site, 'component="mdt"', *who)
+        parts = [f"sum by (fs, operation) (rate({mdt}[{grid.window}s]))"]
+        for way in ("read", "write"):
+            ost = selector(f"lustre_job_{way}_bytes_total", site, 'component="ost"', *who)
+            parts.append(
+                f'label_replace(sum by (fs) (rate({ost}[{grid.window}s])), "operation", "{way}_bytes", "", "")'
+            )
+        return " or ".join(parts)
+
+    return Batch(
+        key="user_lustre", exporter=LUSTRE, expr=expr, levels=("fs", "operation"), labels=("user", "fs", "operation"),
+        metrics=("lustre_job_stats_total", "lustre_job_read_bytes_total", "lustre_job_write_bytes_total"),
+    )
+
+
+def gpu_power(settings: Settings) -> Batch:
+    """Power of a person's GPUs by model: `what` is watts or count."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        cards = selector("slurm_job_power_gpu", site, users(target))
+        return joined({"watts": f"sum by (gpu_type) ({cards}) / 1000", "count": f"count by (gpu_type) ({cards})"})
+
+    return Batch(
+        key="user_gpu_power", exporter=JOB, metrics=("slurm_job_power_gpu",), expr=expr, levels=("what", "gpu_type"),
+        labels=("user", "gpu_type"),
+    )
+
+
+def all_of(settings: Settings) -> tuple[Batch, ...]:
+    """Every batch of this module, for `python app.py check`."""
+    return (
+        *(recorded(settings, kind) for kind in RULES), now_used(settings), lustre(settings), gpu_power(settings),
+    )

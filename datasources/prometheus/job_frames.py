@@ -1,0 +1,140 @@
+"""From raw wide frames to the ones charts and conclusions read: plain level names, node names, ratios, edges of a run.
+
+Levels afterwards: `metric` (was `__name__`), `node` (was the site's host label, without port, domain or BMC suffix), `job`
+(was slurmjobid or jobid); the others keep their names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from core.settings import Settings
+from datasources.prometheus.promql import host_name
+
+RENAMED = {"__name__": "metric", "slurmjobid": "job", "jobid": "job"}
+
+
+def node_name(text: str, settings: Settings) -> str:
+    """The node a host label names: `g1.example.org:9100` and its BMC `g1-oob` are both `g1`."""
+    return host_name(str(text), settings.metrics.host_domain, settings.metrics.bmc_suffix)
+
+
+def named(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """The same values with plain level names and node names; `attrs` are kept."""
+    host = settings.metrics.host_label
+    levels = list(frame.columns.names)
+    renamed = ["node" if level == host else RENAMED.get(str(level), level) for level in levels]
+    if frame.columns.empty:
+        columns = pd.MultiIndex.from_tuples([], names=renamed) if renamed else frame.columns
+    else:
+        parts = [
+            [node_name(value, settings) for value in frame.columns.get_level_values(number)]
+            if renamed[number] == "node" else [str(value) for value in frame.columns.get_level_values(number)]
+            for number in range(len(levels))
+        ]
+        columns = pd.MultiIndex.from_arrays(parts, names=renamed)
+    return _with(pd.DataFrame(frame.to_numpy(dtype=float), index=frame.index, columns=columns), frame)
+
+
+def _with(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
+    new.attrs = dict(old.attrs)
+    return new
+
+
+def part(frame: pd.DataFrame, **wanted: str | tuple[str, ...]) -> pd.DataFrame:
+    """The columns whose levels have these values; a level with one wanted value is dropped, several are kept."""
+    mask = np.ones(len(frame.columns), dtype=bool)
+    for level, value in wanted.items():
+        if level not in frame.columns.names:
+            mask[:] = False
+            continue
+        mask &= np.isin(frame.columns.get_level_values(level).astype(str), [value] if isinstance(value, str) else value)
+    found = frame.loc[:, mask]
+    single = [level for level, value in wanted.items() if isinstance(value, str) and level in found.columns.names]
+    keep = [level for level in found.columns.names if level not in single]
+    if not keep:
+        keep, single = single[:1], single[1:]
+    arrays = [found.columns.get_level_values(level) for level in keep]
+    columns = pd.MultiIndex.from_arrays(arrays, names=keep)
+    return _with(pd.DataFrame(found.to_numpy(dtype=float), index=frame.index, columns=columns), frame)
+
+
+def summed(frame: pd.DataFrame, *levels: str) -> pd.DataFrame:
+    """Columns equal in `levels` added up; NaN only where all of them are."""
+    if frame.columns.empty:
+        return _with(pd.DataFrame(index=frame.index, columns=pd.MultiIndex.from_arrays([[]] * len(levels), names=levels)), frame)
+    keys = pd.MultiIndex.from_arrays([frame.columns.get_level_values(level) for level in levels], names=levels)
+    unique, inverse = np.unique(keys.to_flat_index().map(repr).to_numpy(), return_inverse=True)
+    values = frame.to_numpy(dtype=float)
+    firsts = [int(np.flatnonzero(inverse == number)[0]) for number in range(len(unique))]
+    order = np.argsort(firsts)
+    columns = [_sum(values[:, inverse == number]) for number in order]
+    return _with(
+        pd.DataFrame(np.column_stack(columns), index=frame.index, columns=keys[[firsts[number] for number in order]]), frame
+    )
+
+
+def _sum(values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    return np.where(known.any(axis=1), np.where(known, values, 0).sum(axis=1), np.nan)
+
+
+def ratio(top: pd.DataFrame, bottom: pd.DataFrame) -> pd.DataFrame:
+    """top ÷ bottom by column and time; 0 ÷ 0 and what lacks a partner are NaN."""
+    bottom = bottom.reindex(index=top.index, columns=top.columns)
+    over, under = top.to_numpy(dtype=float), bottom.to_numpy(dtype=float)
+    values = np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0)
+    return _with(pd.DataFrame(values, index=top.index, columns=top.columns), top)
+
+
+def within(frame: pd.DataFrame, start: int, end: int) -> pd.DataFrame:
+    """Only the samples inside a run: a rate looks back over its end and would still show work that is over."""
+    seconds = frame.index.as_unit("s").asi8
+    return _with(frame.loc[(seconds >= start) & (seconds <= end)], frame)
+
+
+def first_window(frame: pd.DataFrame, start: int, window: int, scrape: int) -> pd.DataFrame:
+    """Mend a rate's first window of a run: rate() divides by its whole window though the counter began inside it.
+
+    There the value is scaled by window ÷ time since the start, with at least two scrapes of time; earlier samples are gaps.
+    `attrs["mended_until"]` is the end of that first window (UTC seconds).
+    """
+    since = frame.index.as_unit("s").asi8 - start
+    factor = np.where(since < window, window / np.maximum(since, 1), 1.0)
+    factor = np.where(since < 2 * scrape, np.nan, factor)
+    mended = _with(frame * factor[:, None], frame)
+    mended.attrs["mended_until"] = start + window
+    return mended
+
+
+def os_cores(tidy: pd.DataFrame, settings: Settings) -> dict[tuple[str, str, str, str], str]:
+    """(node, socket, core, thread) → the system's core number, from the OS_ID answer."""
+    host = settings.metrics.host_label
+    if tidy.empty or not {host, "socket", "core", "thread"} <= set(tidy.columns):
+        return {}
+    return {
+        (node_name(row[host], settings), str(row["socket"]), str(row["core"]), str(row["thread"])): str(int(row["value"]))
+        for row in tidy.to_dict("records")
+        if row["value"] == row["value"]
+    }
+
+
+def by_os_core(
+    frame: pd.DataFrame, numbers: dict[tuple[str, str, str, str], str], cores: set[tuple[str, str]]
+) -> pd.DataFrame:
+    """Hardware-thread counters as levels what, node, core (the system's numbers), only those of `cores` {(node, core)}.
+
+    A thread the map does not name is left out; `attrs["unmapped"]` counts them.
+    """
+    names = frame.columns.names
+    threads = [tuple(str(column[names.index(level)]) for level in ("node", "socket", "core", "thread")) for column in frame.columns]
+    found = [numbers.get(thread) for thread in threads]
+    keep = [place for place, core in enumerate(found) if core is not None and (threads[place][0], core) in cores]
+    what = frame.columns.get_level_values("what") if "what" in names else [""] * len(threads)
+    columns = pd.MultiIndex.from_tuples(
+        [(what[place], threads[place][0], found[place]) for place in keep], names=["what", "node", "core"]
+    )
+    picked = _with(pd.DataFrame(frame.to_numpy(dtype=float)[:, keep], index=frame.index, columns=columns), frame)
+    picked.attrs["unmapped"] = found.count(None)
+    return picked
