@@ -1,0 +1,193 @@
+"""Rules about GPUs: idle, idle since, low, tiny kernels, and a slice would do."""
+
+from __future__ import annotations
+
+from analysis import rightsize
+from analysis.findings.records import Case, Hit, Rule
+from analysis.gpu_facts import GpuFacts
+from core.gpus import model_of
+from core.units import GIB
+
+LONG_SPAN_SHARE = 0.25  # an idle span in the middle of a run matters from this share of it on
+CPU_BUSY = 0.5  # cores busy above this: the program runs, but not on the GPU
+
+
+def _known(case: Case) -> list[GpuFacts]:
+    return [gpu for gpu in case.facts.gpu if gpu.use is not None] if case.gpu_judged else []
+
+
+def _idle(case: Case) -> list[GpuFacts]:
+    return [gpu for gpu in _known(case) if gpu.use < case.limits.gpu_idle]
+
+
+def _stopped(case: Case) -> list[GpuFacts]:
+    """GPUs that worked once and have been idle ever since, for long enough."""
+    span = case.limits.gpu_idle_span_seconds
+    idle = {(gpu.node, gpu.gpu) for gpu in _idle(case)}
+    return [
+        gpu
+        for gpu in _known(case)
+        if (gpu.node, gpu.gpu) not in idle and gpu.idle_since is not None and case.facts.until - gpu.idle_since >= span
+    ]
+
+
+def _names(gpus: list[GpuFacts], case: Case) -> str:
+    return ", ".join(f"{gpu.node}:{gpu.gpu}" if case.run.nodes > 1 else gpu.gpu for gpu in gpus)
+
+
+def _numbers(gpus: list[GpuFacts], case: Case) -> dict[str, object]:
+    total = case.run.gpus or len(case.facts.gpu)
+    cpu = case.facts.cpu_mean
+    return {
+        "count": len(gpus),
+        "total": total,
+        "names": _names(gpus, case),
+        "gpu_hours": len(gpus) * case.facts.elapsed / 3600,
+        "used": cpu,
+        "cores": case.run.cores,
+        "cpu_busy": None if cpu is None else cpu >= CPU_BUSY,
+        "running": case.run.running,
+    }
+
+
+def _gpu_idle(case: Case) -> Hit | None:
+    idle = _idle(case)
+    if not idle:
+        return None
+    total = max(case.run.gpus, len(case.facts.gpu))
+    begin = min((gpu.idle_from for gpu in idle if gpu.idle_from is not None), default=case.facts.start)
+    request = rightsize.gpu_request(case.run, total - len(idle)) if len(idle) < total else ()
+    return Hit(numbers=_numbers(idle, case) | {"since_at": begin}, request=request)
+
+
+def _gpu_idle_since(case: Case) -> Hit | None:
+    gpus = _stopped(case)
+    if not gpus:
+        return None
+    since = max(gpu.idle_since for gpu in gpus)
+    seconds = case.facts.until - since
+    return Hit(
+        numbers=_numbers(gpus, case)
+        | {"since_at": since, "idle_seconds": seconds, "gpu_hours": len(gpus) * seconds / 3600},
+        severity="bad" if case.run.running or seconds >= 0.5 * case.facts.elapsed else "",
+    )
+
+
+def _gpu_idle_span(case: Case) -> Hit | None:
+    """A long idle span that ended: at the start (data copied, caches built) or in the middle."""
+    limits = case.limits
+    others = {(gpu.node, gpu.gpu) for gpu in (*_idle(case), *_stopped(case))}
+    least = max(limits.gpu_idle_span_seconds, LONG_SPAN_SHARE * case.facts.elapsed)
+    gpus = [gpu for gpu in _known(case) if gpu.idle_seconds >= least and (gpu.node, gpu.gpu) not in others]
+    if not gpus:
+        return None
+    longest = max(gpus, key=lambda gpu: gpu.idle_seconds)
+    return Hit(
+        numbers=_numbers(gpus, case)
+        | {"from_at": longest.idle_from, "to_at": longest.idle_to, "idle_seconds": longest.idle_seconds}
+    )
+
+
+def _mean(gpus: list[GpuFacts], name: str) -> float | None:
+    known = [getattr(gpu, name) for gpu in gpus if getattr(gpu, name) is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _gpu_low(case: Case) -> Hit | None:
+    """Low use of the GPUs that did work at all and did not stop: each cause has its own finding."""
+    stopped = {(gpu.node, gpu.gpu) for gpu in (*_idle(case), *_stopped(case))}
+    gpus = [gpu for gpu in _known(case) if (gpu.node, gpu.gpu) not in stopped]
+    use = _mean(gpus, "use")
+    if use is None or use >= case.limits.gpu_low or _mig(case):
+        return None
+    return Hit(
+        numbers=_numbers(gpus, case)
+        | {"use_share": use, "last_hour_share": _mean(gpus, "use_last_hour"), "gpu_hours": case.facts.gpu_hours_wasted}
+    )
+
+
+def _sm_low(case: Case) -> Hit | None:
+    """The GPU is busy and nearly empty. Tensor work rightly runs at low occupancy, so it must be low as well."""
+    limits = case.limits
+    gpus = [gpu for gpu in _known(case) if gpu.use >= limits.gpu_low and gpu.sm_occupancy is not None]
+    occupancy, tensor = _mean(gpus, "sm_occupancy"), _mean(gpus, "tensor")
+    if occupancy is None or occupancy >= limits.sm_active_low or (tensor or 0) >= limits.sm_active_low:
+        return None
+    return Hit(
+        numbers=_numbers(gpus, case) | {"use_share": _mean(gpus, "use"), "sm_share": occupancy, "tensor_share": tensor}
+    )
+
+
+def _mig(case: Case) -> Hit | None:
+    facts, limits, gpus = case.facts, case.limits, _known(case)
+    if len(gpus) != 1 or case.run.gpus > 1 or _idle(case) or _stopped(case):
+        return None
+    gpu = gpus[0]
+    kinds = (*case.run.gpu_types, gpu.gpu_type)
+    if any(model_of(kind, case.settings.gpus).mig for kind in kinds) or gpu.gpu.startswith("MIG-"):
+        return None
+    memory, cpu = gpu.memory_peak, facts.cpu_mean
+    small = (
+        gpu.use <= limits.mig_use
+        and memory is not None
+        and memory <= limits.mig_gpu_memory_gib * GIB
+        and (facts.memory_peak or 0) <= limits.mig_host_memory_gib * GIB
+        and (cpu is None or cpu <= limits.mig_cores)
+    )
+    fits = rightsize.mig_profile(memory, case.settings) if small else None
+    if fits is None:
+        return None
+    return Hit(
+        numbers={
+            "use_share": gpu.use,
+            "gpu_memory_bytes": memory,
+            "total_bytes": gpu.memory_total,
+            "slice": fits[1].name,
+            "peak_bytes": facts.memory_peak,
+            "cores_used": cpu,
+        },
+        request=(f"#SBATCH --gres=gpu:{fits[1].match[0] if fits[1].match else fits[0]}:1",),
+    )
+
+
+_USE = ("facts.gpu", "run.gpus")
+_TIMES = ("min_run_seconds", "min_gpu_run_seconds", "gpu_idle")
+
+RULES = (
+    Rule(id="gpu_idle", severity="bad", section="gpu", judge=_gpu_idle, inputs=_USE, thresholds=_TIMES),
+    Rule(
+        id="gpu_idle_since",
+        severity="warn",
+        section="gpu",
+        judge=_gpu_idle_since,
+        inputs=_USE,
+        thresholds=(*_TIMES, "gpu_idle_span_seconds"),
+    ),
+    Rule(
+        id="gpu_idle_span",
+        severity="warn",
+        section="gpu",
+        judge=_gpu_idle_span,
+        inputs=_USE,
+        thresholds=(*_TIMES, "gpu_idle_span_seconds"),
+    ),
+    Rule(id="gpu_low", severity="warn", section="gpu", judge=_gpu_low, inputs=_USE, thresholds=(*_TIMES, "gpu_low")),
+    Rule(
+        id="sm_low",
+        severity="warn",
+        section="gpu",
+        judge=_sm_low,
+        inputs=_USE,
+        thresholds=(*_TIMES, "gpu_low", "sm_active_low"),
+        confidence="medium",
+    ),
+    Rule(
+        id="mig_would_do",
+        severity="warn",
+        section="gpu",
+        judge=_mig,
+        inputs=(*_USE, "facts.memory_peak", "facts.cpu_mean"),
+        thresholds=(*_TIMES, "mig_gpu_memory_gib", "mig_host_memory_gib", "mig_cores", "mig_use", "memory_headroom"),
+        confidence="medium",
+    ),
+)
