@@ -43,9 +43,10 @@ def _end_with_parent() -> None:
 def started_at(pid: int) -> str:
     """The start time of a process in clock ticks and its boot's id, or '' when there is no such process."""
     try:
-        # the command's name in parentheses may hold spaces; the start is the 20th field after it
-        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{ticks}"
+        # the command's name in parentheses may hold spaces; the state is the first field after it, the start the 20th
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return "" if fields[0] == "Z" else f"{boot}:{fields[19]}"
     except (OSError, IndexError):
         return ""
 

@@ -1,0 +1,241 @@
+"""The demo, from nothing to a portal on loopback: plan, MariaDB, Prometheus, exporters, follower, gunicorn, in that order."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from demo import accounting, backfill, database, servers, site
+from demo.mark import personas, put_mark
+from demo.model import Plan
+from demo.plan import load_plan, make_plan, save_plan
+from demo.processes import Child, ChildEnded, Children, end_leftovers
+from demo.prometheus_config import write_config
+from demo.state import (
+    ROOT,
+    SEED,
+    DemoError,
+    State,
+    check_port,
+    check_room,
+    clear,
+    followed,
+    free_port,
+    read_state,
+    set_followed,
+    take_lock,
+    version,
+    why_rebuild,
+    write_state,
+)
+from demo.unpack import UnpackError
+
+CACHE = ROOT / ".cache"
+RULES = ROOT / "deploy" / "recording_rules.yml"
+HISTORY = 90 * 86400  # seconds of history that is asked for; the raw metrics reach less far back
+
+
+class Stop(BaseException):
+    """Somebody asked the demo to end."""
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    # further signals must not disturb the orderly end
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    raise Stop
+
+
+class Demo:
+    """One run of the demo: its folder, its processes and when it began."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        """Prepare; nothing is started."""
+        self.folder, self.port = folder, port
+        self.children = Children(folder)
+        self.begun = time.monotonic()
+        self.ports = {name: free_port() for name in ("mariadb", "prometheus", "exporters")}
+
+    def say(self, text: str) -> None:
+        """A line of progress, with the seconds since the start."""
+        print(f"{time.monotonic() - self.begun:5.0f} s  {text}", flush=True)
+
+    def progress(self, done: float, text: str = "") -> None:
+        """A changing line within a long step: `done` from 0 to 1."""
+        if sys.stdout.isatty():
+            print(f"\r         {done:4.0%} {text:60.60}", end="\n" if done >= 1 else "", flush=True)
+
+    def start_mariadb(self, programs: servers.Programs, password: str) -> None:
+        """Start MariaDB and wait until its owner gets in."""
+        place, port = self.folder / "mariadb", self.ports["mariadb"]
+        command = servers.mariadb_command(programs, place, port, database.OWNER, password)
+        self.children.start("mariadb", command, programs.env).log = place / "error.log"
+        self.children.wait_until(lambda: _lets_in(port, password), "MariaDB")
+
+    def start_prometheus(self, programs: servers.Programs) -> Child:
+        """Start Prometheus without targets and rules: history must be in before they write newer samples."""
+        place = self.folder / "prometheus"
+        place.mkdir(exist_ok=True)
+        config = place / "prometheus.yml"
+        config.write_text("global: {}\n")
+        command = servers.prometheus_command(programs, place, config, self.ports["prometheus"])
+        child = self.children.start("prometheus", command, programs.env)
+        self.children.wait_until(lambda: _answers(f"{self.prometheus}/-/ready"), "Prometheus")
+        return child
+
+    @property
+    def prometheus(self) -> str:
+        """Prometheus's address."""
+        return f"http://127.0.0.1:{self.ports['prometheus']}"
+
+    def build(self, programs: servers.Programs) -> tuple[Plan, Engine, Child]:
+        """Make everything anew; the state says complete only at the end."""
+        clear(self.folder)
+        self.children = Children(self.folder)
+        state = State(version(), SEED, int(time.time()), False, servers.new_password())
+        write_state(self.folder, state)
+        self.say("Planning 30 days of a cluster's life")
+        plan = make_plan(SEED, state.made_at)
+        save_plan(plan, self.folder / "plan")
+        self.say(f"Writing {len(plan.runs)} jobs into the accounting database")
+        servers.make_mariadb(programs, self.folder / "mariadb")
+        self.start_mariadb(programs, state.password)
+        engine = database.make_database(self.ports["mariadb"], state.password)
+        accounting.write_all(engine, plan, state.made_at)
+        put_mark(engine, plan)
+        database.let_reader_in(engine, plan.cluster, site.write_secret(self.folder / "reader_password"))
+        prometheus = self.start_prometheus(programs)
+        self.say("Filling Prometheus with the history of the metrics (about a minute)")
+        backfill.fill(self.prometheus, plan, state.made_at - HISTORY, state.made_at, self.progress)
+        set_followed(self.folder, state.made_at)
+        state.complete = True
+        write_state(self.folder, state)
+        return plan, engine, prometheus
+
+    def resume(self, programs: servers.Programs) -> tuple[Plan, Engine, Child]:
+        """Start from what is kept."""
+        plan, password = load_plan(self.folder / "plan"), read_state(self.folder).password
+        self.start_mariadb(programs, password)
+        return plan, database.open_database(self.ports["mariadb"], password), self.start_prometheus(programs)
+
+    def catch_up(self, plan: Plan, engine: Engine) -> None:
+        """Bring accounting and metrics up to now."""
+        since, now = followed(self.folder), int(time.time())
+        if now - since > 60:
+            self.say(f"Simulating the {(now - since) / 3600:.1f} hours since the last run")
+        accounting.follow(engine, plan, since, now)
+        backfill.catch_up(self.prometheus, plan, since, now)
+        set_followed(self.folder, now)
+
+    def go_live(self, plan: Plan, engine: Engine, prometheus: Child) -> None:
+        """Start the exporters and the follower, then let Prometheus scrape and evaluate its rules."""
+        exporters = ["--plan", str(self.folder / "plan"), "--port", str(self.ports["exporters"])]
+        self.children.start("exporters", [sys.executable, "-m", "demo.exporters", *exporters])
+        address = engine.url.render_as_string(hide_password=False)
+        engine.dispose()
+        follower = [sys.executable, "-m", "demo.follower", "--folder", str(self.folder)]
+        self.children.start("follower", follower, {"DEMO_DATABASE": address})
+        write_config(self.folder / "prometheus" / "prometheus.yml", plan, self.ports["exporters"], RULES)
+        prometheus.process.send_signal(signal.SIGHUP)
+
+    def start_portal(self, plan: Plan) -> None:
+        """Run the portal under gunicorn, as in production, and wait until it answers."""
+        settings = site.write_settings(self.folder, plan, self.ports["prometheus"], self.ports["mariadb"])
+        command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", f"127.0.0.1:{self.port}"]
+        command += ["--worker-class", "gthread", "--workers", "2", "--threads", "16", "--timeout", "60"]
+        command += ["--graceful-timeout", "5", "--chdir", str(ROOT)]
+        self.children.start("portal", command, {"TURTLE_CONFIG": str(settings)})
+        self.children.wait_until(lambda: _answers(f"http://127.0.0.1:{self.port}/healthz"), "The portal")
+
+    def run(self) -> NoReturn:
+        """Bring everything up, say where it is, and watch over it until a signal comes."""
+        programs = servers.find_programs(CACHE / "servers", self.say)
+        reason = why_rebuild(self.folder, int(time.time()))
+        if reason:
+            self.say(reason)
+        plan, engine, prometheus = self.build(programs) if reason else self.resume(programs)
+        self.catch_up(plan, engine)
+        self.go_live(plan, engine, prometheus)
+        self.say("Starting the portal")
+        self.start_portal(plan)
+        self.say("Ready")
+        print(welcome(plan, self.port), flush=True)
+        while True:
+            time.sleep(1)
+            self.children.check()
+
+
+def welcome(plan: Plan, port: int) -> str:
+    """The address, the personas and how to stop."""
+    lines = [f"{one.name:12} {one.full_name:24} {one.role}" for one in personas(plan)]
+    people = "\n".join("    " + line for line in lines)
+    return f"\nThe portal is at http://127.0.0.1:{port}/\n\nSign in as one of:\n{people}\n\nCtrl-C stops everything.\n"
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def _lets_in(port: int, password: str) -> bool:
+    from sqlalchemy import create_engine
+
+    engine = create_engine(database.address(port, database.OWNER, password))
+    try:
+        engine.connect().close()
+    except OperationalError:
+        return False
+    finally:
+        engine.dispose()
+    return True
+
+
+def _run(port: int) -> None:
+    folder = CACHE / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    with take_lock(folder):
+        left = end_leftovers(folder)
+        if left:
+            print(f"Ended {left} processes an earlier demo had left running.", flush=True)
+        check_port(port)
+        check_room(folder)
+        demo = Demo(folder, port)
+        try:
+            demo.run()
+        finally:
+            # whatever ended the run, the children end in order
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            demo.children.stop()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The demo command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="app.py demo", description="A simulated cluster with the portal on loopback.")
+    parser.add_argument("--port", type=int, default=8050, help="the portal's port (default: 8050)")
+    port = parser.parse_args(argv).port
+    os.chdir(ROOT)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        _run(port)
+    except Stop:
+        print("\nEverything the demo started has ended.", flush=True)
+        return 0
+    except (DemoError, UnpackError, ChildEnded) as error:
+        print(f"\n{error}", file=sys.stderr, flush=True)
+        return 1
+    return 0

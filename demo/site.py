@@ -1,0 +1,68 @@
+"""The demo's turtle.toml: the portal is configured exactly as a site would configure it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from demo.database import DATABASE, READER
+from demo.model import Plan
+
+
+def write_secret(path: Path, text: str = "") -> str:
+    """Keep a secret in a file only its owner may read; made up when none is given."""
+    text = text or secrets.token_urlsafe(32)
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text + "\n")
+    return text
+
+
+def _table(name: str, values: dict[str, object]) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's too
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def site_tables(plan: Plan) -> dict[str, dict[str, object]]:
+    """What the portal says of the demo cluster and what it costs there."""
+    intro = "A simulated cluster: its people, jobs and figures are made up, its database and metrics are real."
+    v2 = ",".join(node.name for node in plan.nodes if node.cgroup == 2)
+    return {
+        "site": {"cluster": plan.cluster, "title": "Turtle", "intro": intro, "node_reasons": "all"},
+        "metrics": {"cgroup_v2_nodes": v2, "lustre_file_systems": list(plan.file_systems)},
+        "prices": {
+            "core_hour": 0.012,
+            "gpu_hour": 0.85,
+            "electricity_kwh": 0.07,
+            "cooling_share": 0.3,
+            "co2_kg_per_kwh": 0.0017,
+            "cloud_core_hour": 0.05,
+            "cloud_gpu_hour": 3.2,
+            "car_km_per_kwh": 5.5,
+        },
+    }
+
+
+def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> Path:
+    """Write turtle.toml for these loopback ports; its secrets lie in files beside it."""
+    tables = site_tables(plan)
+    write_secret(folder / "secret_key")
+    staff = [person.name for person in plan.people if person.staff]
+    tables["server"] = {
+        "secret_key_file": str(folder / "secret_key"),
+        "secure_cookie": False,
+        "cache_dir": str(folder / "cache"),
+    }
+    tables["sign_in"] = {"method": "personas", "staff": staff}
+    tables["prometheus"] = {"url": f"http://127.0.0.1:{prometheus}"}
+    tables["slurm"] = {
+        "url": f"mysql+pymysql://{READER}@127.0.0.1:{mariadb}/{DATABASE}",
+        "password_file": str(folder / "reader_password"),
+    }
+    tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}
+    path = folder / "turtle.toml"
+    head = "# Written by the demo at each start; the documentation of all settings is docs/settings.md\n"
+    path.write_text(head + "\n".join(_table(name, values) for name, values in tables.items()), encoding="utf-8")
+    return path
