@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.settings import Settings
 from datasources.prometheus.batch import Batch, Grid, Target
-from datasources.prometheus.promql import matcher, names, selector
+from datasources.prometheus.promql import hosts_matcher, matcher, names, selector
 
 JOB = "slurm-job-exporter"
 LUSTRE = "lustre_exporter"
@@ -45,17 +45,18 @@ def joined(parts: dict[str, str]) -> str:
     return " or ".join(labelled(expr, what) for what, expr in parts.items())
 
 
-def cpu(settings: Settings, *, per_core: bool) -> Batch:
-    """Busy cores: one series a core (`per_core`), else summed by node. Unit: cores."""
+def cpu(settings: Settings, *, per_core: bool, at_hosts: bool = False) -> Batch:
+    """Busy cores: one series a core (`per_core`, with `at_hosts` only on the target's hosts), else summed by node. Unit: cores."""
     host = settings.metrics.host_label
     metric = "slurm_job_core_usage_total"
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        rate = f"rate({selector(metric, site, jobs(target))}[{grid.window}s])"
+        where = (hosts_matcher(host, target.hosts, settings.metrics.host_domain),) if at_hosts else ()
+        rate = f"rate({selector(metric, site, jobs(target), *where)}[{grid.window}s])"
         return f"{rate} / 1e9" if per_core else f"sum by (slurmjobid, {host}) ({rate}) / 1e9"
 
     return Batch(
-        key="job_cpu_core" if per_core else "job_cpu_node", exporter=JOB, metrics=(metric,), expr=expr,
+        key=("job_cpu_core_at" if at_hosts else "job_cpu_core") if per_core else "job_cpu_node", exporter=JOB, metrics=(metric,), expr=expr,
         levels=("slurmjobid", host, "core") if per_core else ("slurmjobid", host), labels=("slurmjobid", "core", host),
         merge="max",
     )

@@ -1,0 +1,57 @@
+"""CPU: how many of the job's cores were busy, and which."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from components import graph
+from components.charts.common import at_node, many, run_of, several_nodes, total
+from components.records import About, Figure, Need, Panel
+from components.text import N_, _
+
+NEEDS = (Need(kind="metric", name="slurm_job_core_usage_total"),)
+FEW_CORES = 8
+
+
+def used(frame: pd.DataFrame, about: About) -> Figure:
+    """Busy cores of the whole job against what is allocated; with one node chosen, of that node."""
+    run = run_of(about)
+    whole = total(frame)
+    cores = frame.shape[1] if getattr(about.subject, "node", "") else run.cores
+    trace = graph.line(whole, _("used"), role="used", fill=True)
+    return graph.figure([trace], unit="", about=about, y_max=cores, allocated=cores)
+
+
+def each(frame: pd.DataFrame, about: About) -> Figure:
+    """Each core's share of busy time, or, where cores are not asked one by one, the busy cores of each node."""
+    if "core" not in frame.columns.names:
+        names = list(frame.columns.get_level_values("node"))
+        if len(names) <= FEW_CORES:
+            return graph.figure(graph.lines(frame, names), unit="", about=about)
+        return graph.heat(frame, unit="", about=about, names=names) if len(names) <= 200 else many(frame, about, "", names)
+    where = several_nodes(frame)
+    names = [
+        at_node(_("core %(number)s", number=core), node, where)
+        for core, node in zip(frame.columns.get_level_values("core"), frame.columns.get_level_values("node"), strict=True)
+    ]
+    if len(names) <= FEW_CORES:
+        return graph.figure(graph.lines(frame, names), unit="share", about=about, y_max=1)
+    return graph.heat(frame, unit="share", about=about, names=names, top=1.0)
+
+
+PANELS = (
+    Panel(
+        key="cores", title=N_("Cores"), unit=N_("cores busy"), frame="cores", figure=used, needs=NEEDS,
+        help=N_(
+            "How many cores worked at the same time. The area should fill most of the space below the dashed line: cores that "
+            "wait cost you priority and keep others waiting."
+        ),
+    ),
+    Panel(
+        key="each_core", title=N_("Core by core"), unit=N_("% of time busy"), frame="cores", figure=each, needs=NEEDS,
+        help=N_(
+            "Who works and who waits. One busy row among idle ones is a program that uses one core only. Jobs on many cores "
+            "show nodes instead; choose a node to see its cores. Nodes with cgroup v2 report no figures by core."
+        ),
+    ),
+)
