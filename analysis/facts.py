@@ -116,10 +116,10 @@ class JobFacts:
 
 
 def _cpu(run: Run, elapsed: int, booked: float | None, used: Usage) -> tuple[float | None, str]:
-    """(core-seconds, source). Accounting where it has the finished run's steps, except after a node failure, where they miss."""
+    """(core-seconds, source). Accounting where it has the run's steps, except where a dead node or a kill lost their time."""
     measured = None if used.cpu_mean is None else used.cpu_mean * elapsed
-    complete = run.finished and run.state != "NODE_FAIL"
-    if booked is not None and (complete or measured is None):
+    lost = run.state == "NODE_FAIL" or booked == 0
+    if booked is not None and (measured is None or not lost):
         return booked, ACCOUNTING
     return measured, METRICS
 
@@ -214,7 +214,8 @@ def job_facts(
     gpu = gpu_facts(metrics.get("gpu"), life, settings) if run.started else ()
     sizes = (node_cores or {}, node_gpus or {})
     numbers = {
-        **_core_numbers(run, elapsed, accounting(steps), used),
+        # until the run has ended its steps hold a part only
+        **_core_numbers(run, elapsed, accounting(steps) if run.finished else (None, None), used),
         **used.numbers(),
         **_gpu_numbers(run, gpu, settings),
         **_energy_numbers(run, elapsed, life, metrics, (used.cores_by_node, gpu), sizes, settings),

@@ -24,7 +24,7 @@ from datasources.sources import Sources
 STEP_NAMES = {-5: "batch", -4: "extern", -6: "interactive", -3: "pending"}
 STEP_COLUMNS = (
     "step_id", "step", "name", "state", "exit_code", "start", "end", "elapsed", "tasks", "nodes", "cores", "memory",
-    "gpus", "node_list", "cpu_user", "cpu_system", "cpu_total", "max_rss", "max_rss_node", "max_rss_task", "vmem_max", "disk_read_max",
+    "gpus", "node_list", "cpu_user", "cpu_system", "cpu_total", "max_rss", "rss_total", "max_rss_node", "max_rss_task", "vmem_max", "disk_read_max",
     "submit_line",
 )  # fmt: skip
 EVENT_COLUMNS = ("node", "start", "end", "state", "reason", "reason_uid")
@@ -36,8 +36,8 @@ def steps(sources: Sources, *, viewer: Viewer, run: Run) -> pd.DataFrame:
     Columns: step_id ("1.batch"), step ("batch", "extern", "interactive", "0" …), name, state, exit_code (str); start, end
     (UTC s; end None while running), elapsed (s), tasks, nodes, cores, gpus (int), memory (bytes over all nodes or None),
     node_list (str), cpu_user, cpu_system, cpu_total (s, float; NaN while running), max_rss (bytes of the largest task or
-    None), max_rss_node, max_rss_task (index of the node in the step, of the task; or None), vmem_max, disk_read_max (bytes or None),
-    submit_line (str).
+    None), rss_total (bytes, sum of all tasks' peaks: what seff calls memory; or None), max_rss_node, max_rss_task (index of the
+    node in the step, of the task; or None), vmem_max, disk_read_max (bytes or None), submit_line (str).
     """
     own(viewer, run)
     db = database(sources)
@@ -46,7 +46,7 @@ def steps(sources: Sources, *, viewer: Viewer, run: Run) -> pd.DataFrame:
     statement = select(*names).where(table.c.job_db_inx == run.job_db_inx, table.c.deleted == 0).order_by(table.c.time_start, table.c.id_step)
     now, tres_names = int(sources.clock()), db.tres_names()
     return pd.DataFrame([_step(row, run, tres_names, now) for row in db.rows(statement)], columns=list(STEP_COLUMNS)).astype(
-        {"end": "object", "max_rss": "object", "memory": "object"}
+        {"end": "object", "max_rss": "object", "rss_total": "object", "memory": "object"}
     )
 
 
@@ -76,6 +76,7 @@ def _step(row: Any, run: Run, names: dict[int, str], now: int) -> dict[str, Any]
         "cpu_system": float("nan") if running else float(system),
         "cpu_total": float("nan") if running else float(user + system),
         "max_rss": most.get("mem"),
+        "rss_total": tres(row["tres_usage_in_tot"], names).get("mem"),
         "max_rss_node": tres(row.get("tres_usage_in_max_nodeid"), names).get("mem"),
         "max_rss_task": tres(row.get("tres_usage_in_max_taskid"), names).get("mem"),
         "vmem_max": most.get("vmem"),
