@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+import types
+import typing
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +15,14 @@ from core.errors import SettingsError
 from core.gpus import DEFAULT_GPUS, GpuModel
 
 MODULES = ("status", "jobstats")
+SECRETS = ("secret_key", "secret", "password", "bearer_token")  # each may come from a <name>_file
 
 
 class Part(BaseModel):
     """A table of the file: no unknown keys, frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # what was given is kept out of error texts: it may be a secret
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Link(Part):
@@ -59,7 +63,11 @@ class Server(Part):
 class SignIn(Part):
     """How people sign in. Exactly one way is active."""
 
-    method: Literal["none", "personas", "header"] = Field("none", description="none: public pages only; personas: the demo's; header: a trusted reverse proxy says who it is")
+    method: Literal["none", "personas", "header"] = Field(
+        "none",
+        description="none: public pages only; personas: the demo's; "
+        "header: a trusted reverse proxy says who it is",
+    )
     user_header: str = Field("X-Remote-User", description="Header that carries the login")
     secret_header: str = Field("X-Portal-Secret", description="Header that carries the shared secret")
     secret: SecretStr = Field(SecretStr(""), description="The shared secret the proxy sends; needed unless the portal listens on a Unix socket")
@@ -87,7 +95,11 @@ class Prometheus(Part):
     connections: int = Field(16, ge=1, le=128, description="Requests at the same time")
     max_series: int = Field(5000, ge=10, description="Answers with more series are refused with a clear message")
     thanos: bool = Field(False, description="Send dedup=true and partial_response=false")
-    filter: dict[str, str] = Field({}, description='Label values added to every selector, by module; "default" serves the others. Example: default = \'cluster="narval"\'')
+    filter: dict[str, str] = Field(
+        {},
+        description='Label values added to every selector, by module; "default" '
+        'serves the others. Example: default = \'cluster="narval"\'',
+    )
     retention_days: float = Field(0, ge=0, description="How far back raw metrics go; 0: asked from Prometheus")
 
 
@@ -118,7 +130,10 @@ class Metrics(Part):
     host_label: str = Field("instance", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="Label that holds the host name; a :port is cut off")
     host_domain: str = Field("", description="Domain after the host names in metrics, with its dot")
     bmc_suffix: str = Field("-oob", description="What a BMC's name has after the node's name")
-    chassis_power: str = Field("redfish_chassis_power_average_consumed_watts", pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$", description="Metric of a node's whole power, in W")
+    chassis_power: str = Field(
+        "redfish_chassis_power_average_consumed_watts", pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+        description="Metric of a node's whole power, in W",
+    )
     local_scratch: str = Field("/localscratch", description="Mount point of node-local disks")
     cgroup_v2_nodes: str = Field("", description="Host list of nodes on cgroup v2 (c[1-4],g1): no per-core figures there")
     recording_rules: bool = Field(True, description="The recording rules of deploy/ are installed")
@@ -218,20 +233,42 @@ def _merge(base: dict, over: dict) -> dict:
 
 
 def _environment(env: dict[str, str]) -> dict:
-    """TURTLE_PROMETHEUS__URL=… becomes {"prometheus": {"url": …}}; values are TOML where they parse, else text."""
+    """TURTLE_PROMETHEUS__URL=… becomes {"prometheus": {"url": …}}; values of other kinds than text are TOML where they parse."""
     found: dict = {}
     for name, text in env.items():
         if not name.startswith("TURTLE_") or name == "TURTLE_CONFIG":
             continue
         path = name.removeprefix("TURTLE_").lower().split("__")
-        try:
-            value = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            value = text
+        value: object = text
+        # a password or a tenant of digits is a text all the same
+        if not _is_text(_annotation(tuple(path))):
+            try:
+                value = tomllib.loads(f"v = {text}")["v"]
+            except tomllib.TOMLDecodeError:
+                value = text
         for key in reversed(path):
             value = {key: value}
         _merge(found, value)
     return found
+
+
+def _annotation(path: tuple) -> object:
+    """The type a key path of the file has; None where there is no such key."""
+    kind: object = Settings
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            field = kind.model_fields.get(str(part))
+            kind = field.annotation if field else None
+        else:  # a table's or a list's entry
+            inner = typing.get_args(kind)
+            kind = inner[-1 if typing.get_origin(kind) is dict else 0] if inner else None
+    return kind
+
+
+def _is_text(kind: object) -> bool:
+    if isinstance(kind, types.UnionType):
+        return any(_is_text(part) for part in typing.get_args(kind))
+    return kind in (str, SecretStr, Path) or typing.get_origin(kind) is Literal
 
 
 def _with_defaults(data: dict) -> dict:
@@ -246,45 +283,41 @@ def _with_defaults(data: dict) -> dict:
     for key, value in defaults.items():
         if isinstance(data.get(key), dict):
             data[key] = _merge(value, data[key])
-    unknown = set(data.get("modules", {})) - set(MODULES)
+    modules = data.get("modules", {})
+    unknown = set(modules) - set(MODULES) if isinstance(modules, dict) else set()
     if unknown:
         raise SettingsError(f"modules: unknown module {sorted(unknown)[0]!r}; there are: {', '.join(MODULES)}")
     return data
 
 
 def _secrets_from_files(data: dict, where: str) -> dict:
-    for table in data.values():
+    for name, table in data.items():
         if not isinstance(table, dict):
             continue
-        for key in [key for key in table if key.endswith("_file") and key.removesuffix("_file") in ("secret_key", "secret", "password", "bearer_token")]:
+        for key in [key for key in table if key.endswith("_file") and key.removesuffix("_file") in SECRETS]:
             path = Path(str(table[key]))
             try:
-                table[key.removesuffix("_file")] = path.read_text().strip()
+                table[key.removesuffix("_file")] = path.read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise SettingsError(f"{where}: {key} = {path}: cannot be read ({error.strerror})") from None
+                raise SettingsError(f"{where}: {name}.{key} = {path}: cannot be read ({error.strerror})") from None
+            except UnicodeDecodeError:
+                raise SettingsError(f"{where}: {name}.{key} = {path}: not UTF-8 text") from None
     return data
 
 
-def _sentence(error: ValidationError, where: str) -> str:
+def _sentence(error: ValidationError, where: str, env: dict[str, str]) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
+        variable = "TURTLE_" + "__".join(str(part) for part in problem["loc"]).upper()
+        place = f"environment {variable}" if variable in env else where
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: unknown key {key}; allowed here: {', '.join(_allowed(problem['loc'][:-1])) or 'none'}")
+            allowed = _annotation(problem["loc"][:-1])
+            names = sorted(allowed.model_fields) if isinstance(allowed, type) and issubclass(allowed, BaseModel) else []
+            lines.append(f"{place}: unknown key {key}; allowed here: {', '.join(names) or 'none'}")
         else:
-            lines.append(f"{where}: {key}: {problem['msg']}")
+            lines.append(f"{place}: {key}: {problem['msg']}")
     return "\n".join(lines)
-
-
-def _allowed(path: tuple) -> list[str]:
-    model: type[BaseModel] = Settings
-    for part in path:
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return sorted(model.model_fields)
 
 
 def load(path: Path | None = None, env: dict[str, str] | None = None) -> Settings:
@@ -304,4 +337,4 @@ def load(path: Path | None = None, env: dict[str, str] | None = None) -> Setting
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        raise SettingsError(_sentence(error, where)) from None
+        raise SettingsError(_sentence(error, where, env)) from None

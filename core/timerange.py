@@ -90,4 +90,5 @@ def parse(start: str | None, end: str | None, *, now: int, default: tuple[int, i
     if high - low > MAX_SPAN:
         low, note = high - MAX_SPAN, "time_long"
     relative = bool(start and start.startswith("now-") and (not end or end == "now"))
-    return TimeRange(start=max(low, 0), end=max(high, low + 1), now=now, points=points, relative=relative, note=note)
+    low = max(low, 0)
+    return TimeRange(start=low, end=max(high, low + 1), now=now, points=points, relative=relative, note=note)
