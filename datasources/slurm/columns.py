@@ -10,13 +10,27 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, case, column, fu
 from sqlalchemy.sql.selectable import TableClause
 
 JOB_NEEDED = frozenset(
-    ["job_db_inx", "account", "array_max_tasks", "array_task_pending", "array_task_str", "cpus_req", "derived_ec", "exit_code", "flags", "het_job_id", "het_job_offset", "id_array_job", "id_array_task", "id_assoc", "id_job", "id_qos", "id_resv", "id_user", "job_name", "kill_requid", "mem_req", "nodelist", "nodes_alloc", "partition", "priority", "state", "state_reason_prev", "time_eligible", "time_end", "time_start", "time_submit", "time_suspended", "timelimit", "tres_alloc", "tres_req", "wckey", "work_dir"]
+    [
+        "job_db_inx", "account", "array_max_tasks", "array_task_pending", "array_task_str", "cpus_req",
+        "derived_ec", "exit_code", "flags", "het_job_id", "het_job_offset", "id_array_job", "id_array_task",
+        "id_assoc", "id_job", "id_qos", "id_resv", "id_user", "job_name", "kill_requid", "mem_req", "nodelist",
+        "nodes_alloc", "partition", "priority", "state", "state_reason_prev", "time_eligible", "time_end",
+        "time_start", "time_submit", "time_suspended", "timelimit", "tres_alloc", "tres_req", "wckey",
+        "work_dir",
+    ]
 )
 JOB_OPTIONAL = frozenset(
-    ["admin_comment", "batch_script", "constraints", "container", "derived_es", "failed_node", "licenses", "qos_req", "restart_cnt", "script_hash_inx", "std_err", "std_out", "submit_line", "system_comment"]
+    [
+        "admin_comment", "batch_script", "constraints", "container", "derived_es", "failed_node", "licenses",
+        "qos_req", "restart_cnt", "script_hash_inx", "std_err", "std_out", "submit_line", "system_comment",
+    ]
 )
 STEP_NEEDED = frozenset(
-    ["job_db_inx", "id_step", "step_het_comp", "exit_code", "state", "step_name", "task_cnt", "nodelist", "nodes_alloc", "time_start", "time_end", "time_suspended", "user_sec", "user_usec", "sys_sec", "sys_usec", "tres_alloc", "tres_usage_in_max", "tres_usage_in_tot", "deleted"]
+    [
+        "job_db_inx", "id_step", "step_het_comp", "exit_code", "state", "step_name", "task_cnt", "nodelist",
+        "nodes_alloc", "time_start", "time_end", "time_suspended", "user_sec", "user_usec", "sys_sec",
+        "sys_usec", "tres_alloc", "tres_usage_in_max", "tres_usage_in_tot", "deleted",
+    ]
 )
 # table: (needed columns, optional columns)
 TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {

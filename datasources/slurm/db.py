@@ -158,6 +158,10 @@ class SlurmDb:
 
         return self.kept("tres", read)
 
+    def has_demo_mark(self) -> bool:
+        """True if this database was filled by the demo: it then holds a table no accounting database has."""
+        return bool(self.rows(schema_query((MARK_TABLE,))))
+
     def close(self) -> None:
         """Ends all connections."""
         self.engine.dispose()

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from core.errors import NoData, Why
 from core.viewer import Viewer
+from datasources.slurm import frames
 from datasources.slurm.arrays import NO_VALUE
 from datasources.slurm.columns import job_tables
 from datasources.slurm.hosts import hosts, node_list
@@ -27,6 +28,9 @@ STEP_COLUMNS = (
     "gpus", "node_list", "cpu_user", "cpu_system", "cpu_total", "max_rss", "rss_total", "max_rss_node", "max_rss_task", "vmem_max", "disk_read_max",
     "submit_line",
 )  # fmt: skip
+STEP_KINDS = dict.fromkeys(("start", "elapsed", "tasks", "nodes", "cores", "gpus"), "int64") | dict.fromkeys(
+    ("cpu_user", "cpu_system", "cpu_total"), "float64"
+)
 EVENT_COLUMNS = ("node", "start", "end", "state", "reason", "reason_uid")
 
 
@@ -114,7 +118,7 @@ def node_events(sources: Sources, *, viewer: Viewer, run: Run) -> pd.DataFrame:
     """
     own(viewer, run)
     if run.start is None or not run.hosts:
-        return pd.DataFrame([], columns=list(EVENT_COLUMNS))
+        return frames.table([], EVENT_COLUMNS, start="int64")
     return events(sources, nodes=run.hosts, start=run.start, end=run.end or int(sources.clock()))
 
 
@@ -143,7 +147,7 @@ def events(sources: Sources, *, nodes: tuple[str, ...], start: int, end: int) ->
         }
         for row in db.rows(statement)
     ]
-    return pd.DataFrame(rows, columns=list(EVENT_COLUMNS)).astype({"end": "object", "reason_uid": "object"})
+    return frames.table(rows, EVENT_COLUMNS, start="int64")
 
 
 NODE_BASE = {0: "UNKNOWN", 1: "DOWN", 2: "IDLE", 3: "ALLOCATED", 4: "ERROR", 5: "MIXED", 6: "FUTURE"}
@@ -200,11 +204,11 @@ def suspensions(sources: Sources, *, viewer: Viewer, run: Run) -> pd.DataFrame:
     own(viewer, run)
     db = database(sources)
     if not run.suspended or not db.schema.has("suspend_table", "job_db_inx", "time_start", "time_end"):
-        return pd.DataFrame([], columns=["start", "end"])
+        return frames.table([], ("start", "end"), start="int64")
     table = db.schema.table("suspend_table")
     rows = db.rows(select(table.c.time_start, table.c.time_end).where(table.c.job_db_inx == run.job_db_inx).order_by(table.c.time_start))
-    frame = pd.DataFrame([(int(row["time_start"]), moment(row["time_end"])) for row in rows], columns=["start", "end"])
-    return frame.astype({"end": "object"})
+    spells = [{"start": int(row["time_start"]), "end": moment(row["time_end"])} for row in rows]
+    return frames.table(spells, ("start", "end"), start="int64")
 
 
 def reservation(sources: Sources, *, viewer: Viewer, run: Run) -> dict[str, Any]:

@@ -21,10 +21,28 @@ FLAGS = {
 }  # fmt: skip
 # Long options that stand alone; those with an optional value take it only behind "="
 LONE = frozenset(
-    ["contiguous", "disable-status", "exclusive", "get-user-env", "help", "hold", "ignore-pbs", "immediate", "interactive", "kill-command", "label", "no-bell", "no-kill", "no-requeue", "no-rotate", "no-shell", "nice", "oversubscribe", "share", "overcommit", "overlap", "parsable", "preserve-env", "propagate", "pty", "quiet", "reboot", "requeue", "segv-trap", "slurmd-debug", "spread-job", "stepmgr", "test-only", "usage", "use-min-nodes", "verbose", "version", "wait", "wait-all-nodes", "whole", "resv-ports", "unbuffered", "exact", "external", "allow-zero-gpu", "het-component"]
+    [
+        "contiguous", "disable-status", "exclusive", "get-user-env", "help", "hold", "ignore-pbs", "immediate",
+        "interactive", "kill-command", "label", "no-bell", "no-kill", "no-requeue", "no-rotate", "no-shell",
+        "nice", "oversubscribe", "share", "overcommit", "overlap", "parsable", "preserve-env", "propagate",
+        "pty", "quiet", "reboot", "requeue", "segv-trap", "slurmd-debug", "spread-job", "stepmgr", "test-only",
+        "usage", "use-min-nodes", "verbose", "version", "wait", "wait-all-nodes", "whole", "resv-ports",
+        "unbuffered", "exact", "external", "allow-zero-gpu", "het-component",
+    ]
 )
 VALUED = frozenset(WITH_VALUE.values()) | frozenset(
-    ["acctg-freq", "admin-comment", "array", "batch", "bb", "bbf", "bcast", "bell", "burst-buffer", "cluster-constraint", "comment", "container", "container-id", "cores-per-socket", "cpu-bind", "cpu-freq", "cpus-per-gpu", "deadline", "delay-boot", "epilog", "error", "export", "export-file", "extra", "gid", "gpu-bind", "gpu-freq", "gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "gres-flags", "hint", "het-group", "kill-on-invalid-dep", "mail-type", "mail-user", "mcs-label", "mem", "mem-bind", "mem-per-cpu", "mem-per-gpu", "mincpus", "mpi", "network", "ntasks-per-core", "ntasks-per-gpu", "ntasks-per-node", "ntasks-per-socket", "ntasks-per-tres", "open-mode", "output", "power", "prefer", "priority", "profile", "prolog", "resv", "reservation", "signal", "sockets-per-node", "switches", "task-epilog", "task-prolog", "thread-spec", "threads-per-core", "time-min", "tmp", "tres-bind", "tres-per-job", "tres-per-task", "uid", "wckey", "workdir", "wrap"]
+    [
+        "acctg-freq", "admin-comment", "array", "batch", "bb", "bbf", "bcast", "bell", "burst-buffer",
+        "cluster-constraint", "comment", "container", "container-id", "cores-per-socket", "cpu-bind",
+        "cpu-freq", "cpus-per-gpu", "deadline", "delay-boot", "epilog", "error", "export", "export-file",
+        "extra", "gid", "gpu-bind", "gpu-freq", "gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task",
+        "gres", "gres-flags", "hint", "het-group", "kill-on-invalid-dep", "mail-type", "mail-user", "mcs-label",
+        "mem", "mem-bind", "mem-per-cpu", "mem-per-gpu", "mincpus", "mpi", "network", "ntasks-per-core",
+        "ntasks-per-gpu", "ntasks-per-node", "ntasks-per-socket", "ntasks-per-tres", "open-mode", "output",
+        "power", "prefer", "priority", "profile", "prolog", "resv", "reservation", "signal", "sockets-per-node",
+        "switches", "task-epilog", "task-prolog", "thread-spec", "threads-per-core", "time-min", "tmp",
+        "tres-bind", "tres-per-job", "tres-per-task", "uid", "wckey", "workdir", "wrap",
+    ]
 )
 ALIASES = {"workdir": "chdir", "share": "oversubscribe", "cpu_bind": "cpu-bind", "jobid": "job-id"}
 COMMANDS = ("sbatch", "srun", "salloc")

@@ -1,0 +1,225 @@
+"""The cluster as a whole: what is configured, what is down, what runs, and what has just ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Select, select
+
+from core.errors import NotAllowed, NotFound
+from core.viewer import Viewer
+from datasources.slurm import frames
+from datasources.slurm.columns import job_tables
+from datasources.slurm.detail import tasks_of
+from datasources.slurm.hosts import hosts
+from datasources.slurm.jobs import MOST_ROWS, select_runs
+from datasources.slurm.ownership import database
+from datasources.slurm.people import uids_of
+from datasources.slurm.records import Run
+from datasources.slurm.states import BASE
+from datasources.slurm.tres import MIB, gpus, tres
+from datasources.sources import Sources
+
+PENDING, RUNNING, SUSPENDED = 0, 1, 2
+DOWN_BASE, DRAIN_FLAG, NODE_BASE = 1, 512, 0xF
+
+
+@dataclass(kw_only=True)
+class Amount:
+    """Resources: nodes, cores, memory in bytes, GPUs by GRES type ("" where Slurm knows no type)."""
+
+    nodes: int = 0
+    cores: int = 0
+    memory: int = 0
+    gpus: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def gpu_count(self) -> int:
+        """All GPUs, whatever type."""
+        return sum(self.gpus.values())
+
+    def add(self, counts: Mapping[str, int], times: int = 1) -> None:
+        """Adds a TRES string's amounts, `times` over."""
+        all_gpus, types = gpus(counts)
+        self.nodes += counts.get("node", 0) * times
+        self.cores += counts.get("cpu", 0) * times
+        self.memory += counts.get("mem", 0) * MIB * times
+        for name, count in types.items():
+            self.gpus[name] += count * times
+        if all_gpus > sum(types.values()):
+            self.gpus[""] += (all_gpus - sum(types.values())) * times
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterNow:
+    """The cluster at this moment: what is configured, allocated to running jobs, out of service; jobs by state."""
+
+    configured: Amount
+    allocated: Amount
+    out: Amount
+    hosts: tuple[str, ...]
+    down: tuple[str, ...]
+    drained: tuple[str, ...]
+    running: int
+    suspended: int
+    pending: int
+
+    def free_gpus(self) -> dict[str, int]:
+        """{GRES type: configured − allocated − on nodes out of service}, never below 0."""
+        return {
+            name: max(0, count - self.allocated.gpus[name] - self.out.gpus[name]) for name, count in sorted(self.configured.gpus.items())
+        }
+
+    @property
+    def free_cores(self) -> int:
+        """Cores neither allocated nor on nodes out of service."""
+        return max(0, self.configured.cores - self.allocated.cores - self.out.cores)
+
+
+def _open_events(sources: Sources, condition: Any) -> list[Any]:
+    db = database(sources)
+    table = db.schema.table("event_table")
+    names = ("node_name", "state", "tres", "cluster_nodes", "time_start")
+    return list(db.rows(select(*(table.c[name] for name in names)).where(table.c.time_end == 0, condition(table)).limit(MOST_ROWS)))
+
+
+def _unfinished(job: Any, *columns: Any) -> Select[Any]:
+    # Rows that have not ended are few and together on the keys that begin with time_end
+    return (
+        select(job.state, job.tres_alloc, tasks_of(job).label("tasks"), *columns)
+        .where(job.time_end == 0, job.state.op("&")(BASE).in_((PENDING, RUNNING, SUSPENDED)))
+        .group_by(job.state, job.tres_alloc, *columns)
+    )
+
+
+def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
+    """The cluster now, from the event table's own row and the jobs that have not ended; holds no names of people. Three statements.
+
+    A cluster that never registered (empty tables) has 0 of everything.
+    """
+    db = database(sources)
+    names = db.tres_names()
+    configured, out = Amount(), Amount()
+    rows = _open_events(sources, lambda table: table.c.node_name == "")
+    newest = max(rows, key=lambda row: row["time_start"], default=None)
+    nodes: tuple[str, ...] = ()
+    if newest is not None:
+        configured.add(tres(newest["tres"], names))
+        nodes = hosts(newest["cluster_nodes"])
+        configured.nodes = len(nodes)
+    down, drained = [], []
+    for row in _open_events(sources, lambda table: table.c.node_name.in_(nodes)) if nodes else []:
+        state = int(row["state"])
+        is_down = state & NODE_BASE == DOWN_BASE
+        if is_down or state & DRAIN_FLAG:
+            (down if is_down else drained).append(row["node_name"])
+            out.add(tres(row["tres"], names))
+    out.nodes = len(set(down) | set(drained))
+    allocated, counts = _allocated(sources, names)
+    return ClusterNow(
+        configured=configured, allocated=allocated, out=out, hosts=nodes,
+        down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained))),
+        running=counts[RUNNING], suspended=counts[SUSPENDED], pending=counts[PENDING],
+    )  # fmt: skip
+
+
+def _allocated(sources: Sources, names: Mapping[int, str]) -> tuple[Amount, Counter[int]]:
+    db = database(sources)
+    job = db.schema.table("job_table").c
+    amount, counts = Amount(), Counter[int]()
+    for row in db.rows(_unfinished(job)):
+        state, tasks = int(row["state"]) & BASE, int(row["tasks"])
+        counts[state] += tasks
+        if state == RUNNING:
+            amount.add(tres(row["tres_alloc"], names), tasks)
+    return amount, counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What someone holds now and waits for."""
+
+    held: Amount
+    running: int
+    suspended: int
+    pending: int
+
+
+def _use(rows: Any, names: Mapping[int, str]) -> Use:
+    held, counts = Amount(), Counter[int]()
+    for row in rows:
+        state, tasks = int(row["state"]) & BASE, int(row["tasks"])
+        counts[state] += tasks
+        if state == RUNNING:
+            held.add(tres(row["tres_alloc"], names), tasks)
+    return Use(held=held, running=counts[RUNNING], suspended=counts[SUSPENDED], pending=counts[PENDING])
+
+
+def current_use(sources: Sources, *, viewer: Viewer, user: str) -> Use:
+    """Cores, memory (bytes), GPUs and jobs a person has now, pending array tasks counted one by one; one statement once ids are known.
+
+    Raises NotFound unless the viewer is that person or staff.
+    """
+    if not viewer.is_staff and (viewer.name is None or viewer.name != user):
+        raise NotFound(f"user {user}")
+    db = database(sources)
+    uids = uids_of(db, user)
+    job = db.schema.table("job_table").c
+    rows = db.rows(_unfinished(job).where(job.id_user.in_(uids))) if uids else []
+    return _use(rows, db.tres_names())
+
+
+def account_use(sources: Sources, *, viewer: Viewer, account: str) -> pd.DataFrame:
+    """What the people of an account hold now: columns user (str), running, pending, cores, gpus (int), memory (bytes). One statement.
+
+    Raises NotFound unless the viewer is a member, a coordinator or staff.
+    """
+    if not (viewer.is_staff or account in viewer.accounts or account in viewer.coordinates):
+        raise NotFound(f"account {account}")
+    db = database(sources)
+    tables = job_tables(db.schema)
+    job, assoc = tables.job, tables.assoc
+    statement = _unfinished(job.c, assoc.c.user).select_from(job.join(assoc, assoc.c.id_assoc == job.c.id_assoc)).where(assoc.c.acct == account)
+    found: dict[str, list[Any]] = {}
+    for row in db.rows(statement):
+        found.setdefault(row["user"], []).append(row)
+    rows = []
+    for user, mine in sorted(found.items()):
+        use = _use(mine, db.tres_names())
+        rows.append(
+            {"user": user, "running": use.running, "pending": use.pending, "cores": use.held.cores, "gpus": use.held.gpu_count, "memory": use.held.memory}
+        )
+    kinds = {"running": "int64", "pending": "int64", "cores": "int64", "gpus": "int64", "memory": "int64"}
+    return frames.table(rows, ("user", *kinds), **kinds)
+
+
+def finished_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int] = (0, 0), limit: int = 500) -> list[Run]:
+    """Started runs that ended after the cursor (end, job_db_inx), in that order: for the summaries. One statement, or two.
+
+    Continue from `(run.end, run.job_db_inx)` of the last one; a second is never cut in two. Raises NotAllowed unless staff.
+    """
+    if not viewer.is_staff:
+        raise NotAllowed("finished_after")
+    since = max(1, after[0])
+    found = _ended(sources, viewer, lambda job: job.time_end >= since, limit + 1)
+    if len(found) > limit:
+        last = found[-1].end
+        whole = [run for run in found if run.end != last]
+        found = whole if any(_beyond(run, after) for run in whole) else _ended(sources, viewer, lambda job: job.time_end == last, MOST_ROWS)
+    return sorted((run for run in found if _beyond(run, after)), key=lambda run: (run.end or 0, run.job_db_inx))
+
+
+def _beyond(run: Run, after: tuple[int, int]) -> bool:
+    return (run.end or 0, run.job_db_inx) > after
+
+
+def _ended(sources: Sources, viewer: Viewer, condition: Any, limit: int) -> list[Run]:
+    def order(tables: Any) -> tuple[Any, ...]:
+        job = tables.job.c
+        return job.time_end, job.time_eligible, job.job_db_inx
+
+    return select_runs(sources, viewer, lambda tables: condition(tables.job.c), order=order, limit=limit)

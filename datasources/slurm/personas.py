@@ -1,0 +1,34 @@
+"""The people of the demo one may sign in as. They exist only in a database that bears the demo's mark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import column, select, table
+
+if TYPE_CHECKING:
+    from datasources.slurm.db import SlurmDb
+
+COLUMNS = ("position", "login", "full_name", "staff", "role", "behaviour")
+MARK = table("turtle_demo_mark", *(column(name) for name in COLUMNS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Persona:
+    """Someone to sign in as: login, full name, what they do, and whether they are staff."""
+
+    login: str
+    full_name: str
+    role: str
+    staff: bool
+
+
+def personas(slurm: SlurmDb | None) -> tuple[Persona, ...]:
+    """The demo's people in the order of the mark; () for a database without it. Raises source errors."""
+    if slurm is None or not slurm.has_demo_mark():
+        return ()
+    rows = slurm.rows(select(MARK).order_by(MARK.c.position))
+    return tuple(
+        Persona(login=row["login"], full_name=row["full_name"] or "", role=row["role"] or "", staff=bool(row["staff"])) for row in rows
+    )
