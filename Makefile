@@ -34,7 +34,7 @@ lint:
 
 docs:
 	@python3 tools/environment.py demo
-	@$(PYTHON) -m tools.docs
+	@$(PYTHON) -m tools.settings_page
 
 check:
 	@python3 tools/environment.py demo

@@ -109,6 +109,7 @@ def take_lock(folder: Path) -> IO[str]:
     except BlockingIOError:
         lock.seek(0)
         holder = lock.read().strip()
+        lock.close()
         raise DemoError(
             f"Another demo of this checkout is running (process {holder or 'unknown'}); stop it first."
         ) from None
