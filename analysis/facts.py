@@ -212,7 +212,10 @@ def job_facts(
     elapsed = run.elapsed if run.started else 0
     used = usage(run, metrics, life)
     gpu = gpu_facts(metrics.get("gpu"), life, settings) if run.started else ()
-    sizes = (node_cores or {}, node_gpus or {})
+    sizes = tuple(
+        given if given is not None else metrics.get(name) or {}
+        for name, given in (("node_cores", node_cores), ("node_gpus", node_gpus))
+    )
     numbers = {
         # until the run has ended its steps hold a part only
         **_core_numbers(run, elapsed, accounting(steps) if run.finished else (None, None), used),

@@ -116,7 +116,8 @@ def _metadata(frame: pd.DataFrame | None) -> dict[str, Any]:
     if frame is None or "operation" not in frame.columns.names:
         return {}
     ours = [name not in DATA_OPERATIONS for name in frame.columns.get_level_values("operation")]
-    both = series.total(frame.loc[:, ours])
+    # moments without an operation have no sample; taken as unknown, a short burst would look like a storm all the time
+    both = series.total(frame.loc[:, ours]).fillna(0.0) if any(ours) else pd.Series(dtype=float)
     return {"metadata_ops": series.mean(both), "metadata_ops_peak": series.peak(both)}
 
 

@@ -36,7 +36,7 @@ def _licences(case: Case) -> Hit | None:
 def _named(option: str):
     def judge(case: Case) -> Hit | None:
         text = _option(case, option)
-        return Hit(numbers={"text": text}) if text else None
+        return Hit(numbers={"value": text}) if text else None
 
     return judge
 
@@ -46,11 +46,11 @@ def _flag(option: str):
 
 
 def _reservation(case: Case) -> Hit | None:
-    return Hit(numbers={"text": case.run.reservation}) if case.run.reservation else None
+    return Hit(numbers={"value": case.run.reservation}) if case.run.reservation else None
 
 
 def _constraint(case: Case) -> Hit | None:
-    return Hit(numbers={"text": case.run.constraints}) if case.run.constraints else None
+    return Hit(numbers={"value": case.run.constraints}) if case.run.constraints else None
 
 
 def _multi_node(case: Case) -> Hit | None:

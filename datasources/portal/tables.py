@@ -1,0 +1,59 @@
+"""The tables of the portal's own database. Migrations make them; a test holds both equal."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+# Numbers that lists sort and sum by are columns; everything else of a run's facts is in `facts`.
+NUMBERS = (
+    "cpu_used",
+    "cpu_efficiency",
+    "memory_peak",
+    "memory_efficiency",
+    "gpu_use",
+    "time_efficiency",
+    "core_hours_wasted",
+    "memory_gib_hours_wasted",
+    "gpu_hours_wasted",
+    "energy_kwh",
+    "coverage",
+)
+
+job_facts = Table(
+    "job_facts",
+    metadata,
+    Column("cluster", String(64), primary_key=True),
+    Column("job_db_inx", BigInteger, primary_key=True, autoincrement=False),
+    Column("id_job", BigInteger, nullable=False),
+    Column("user", String(128), nullable=False),
+    Column("account", String(128), nullable=False),
+    Column("partition", String(128), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("script_hash", BigInteger, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("start", BigInteger),
+    Column("end", BigInteger, nullable=False),
+    Column("elapsed", BigInteger, nullable=False),
+    Column("cores", Integer, nullable=False),
+    Column("nodes", Integer, nullable=False),
+    Column("memory", BigInteger),
+    Column("gpus", Integer, nullable=False),
+    *(Column(name, Double) for name in NUMBERS),
+    Column("to_act", Integer, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("findings", JSON, nullable=False),
+    Column("facts_version", Integer, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+)
+Index("job_facts_user_end", job_facts.c.cluster, job_facts.c.user, job_facts.c.end)
+Index("job_facts_end", job_facts.c.cluster, job_facts.c.end)
+
+summary_cursor = Table(
+    "summary_cursor",
+    metadata,
+    Column("cluster", String(64), primary_key=True),
+    Column("end", BigInteger, nullable=False),
+    Column("job_db_inx", BigInteger, nullable=False),
+)
