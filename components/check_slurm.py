@@ -1,0 +1,65 @@
+"""The part of `check` that looks at Slurm's accounting database: tables, columns, grants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import text
+
+from components.check_line import FAILED, OFF, OK, Line, what_needs
+from components.records import Need, Page
+from components.text import _
+from core.errors import TurtleError
+from datasources.slurm.columns import GLOBAL_TABLES, TABLES
+from datasources.sources import Sources
+
+if TYPE_CHECKING:
+WRITES = re.compile(r"\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|SUPER)\b")
+
+
+def slurm_lines(sources: Sources, pages: tuple[Page, ...]) -> Iterator[Line]:
+    """The connection, needed tables and columns, optional ones that this version lacks, and what the account may do."""
+    db = sources.slurm
+    if db is None:
+        yield Line(source="slurm", what=_("accounting"), state=OFF, found=_("not configured"), mend=_("set [slurm] url"))
+        return
+    try:
+        version = db.rows(text("select version() as version"))[0]["version"]
+        yield Line(source="slurm", what=_("server"), state=OK, found=str(version))
+        schema = db.schema
+        yield Line(source="slurm", what=_("tables of {cluster}").format(cluster=db.cluster), state=OK, found=_("all that are needed"))
+        yield from _optional(schema)
+        yield from _grants(sources)
+    except TurtleError as error:
+        yield Line(
+            source="slurm", what=_("accounting"), state=FAILED, found=error.detail[:200],
+            empties=what_needs(pages, Need(kind="database", name="slurm")) or _("job lists and job pages"),
+            mend=_("check [slurm] url, site.cluster and the GRANT list of docs/install.md"),
+        )
+
+
+def _optional(schema: object) -> Iterator[Line]:
+    for name, (_needed, optional) in {**TABLES, **GLOBAL_TABLES}.items():
+        lacking = sorted(optional - schema.columns.get(name, frozenset()))
+        if lacking:
+            yield Line(
+                source="slurm", what=name, state=OK,
+                found=_("without {columns} (other Slurm version, or not granted); shown where there").format(columns=", ".join(lacking)),
+            )
+
+
+def _grants(sources: Sources) -> Iterator[Line]:
+    grants = [str(next(iter(row.values()))) for row in sources.slurm.rows(text("show grants"))]
+    writes = [grant for grant in grants if WRITES.search(grant.split(" ON ")[0])]
+    env = [grant for grant in grants if "job_env_table" in grant or re.search(r"SELECT.* ON (`?\*`?\.\*|`[^`]+`\.\*)", grant)]
+    yield Line(
+        source="slurm", what=_("grants"), state=FAILED if writes else OK,
+        found=_("may write: {grant}").format(grant=writes[0][:80]) if writes else _("read only"),
+        mend=_("give the portal an account of its own with the GRANT list of docs/install.md") if writes else "",
+    )
+    if env:
+        yield Line(
+            source="slurm", what="job_env_table", state=FAILED, found=_("may be read: it holds the environment of people's jobs"),
+            mend=_("grant the tables one by one, without it: docs/install.md"),
+        )
