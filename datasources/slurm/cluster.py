@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, or_, select
 
 from core.errors import NotAllowed, NotFound
 from core.viewer import Viewer
@@ -16,7 +16,7 @@ from datasources.slurm import frames
 from datasources.slurm.columns import job_tables
 from datasources.slurm.detail import tasks_of
 from datasources.slurm.hosts import hosts
-from datasources.slurm.jobs import MOST_ROWS, select_runs
+from datasources.slurm.lookup import MOST_ROWS, select_runs
 from datasources.slurm.ownership import database
 from datasources.slurm.people import uids_of
 from datasources.slurm.records import Run
@@ -204,17 +204,18 @@ def finished_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int] =
     """
     if not viewer.is_staff:
         raise NotAllowed("finished_after")
-    since = max(1, after[0])
-    found = _ended(sources, viewer, lambda job: job.time_end >= since, limit + 1)
+    since, inx = max(1, after[0]), after[1]
+
+    def beyond(job: Any) -> Any:
+        return and_(job.time_end >= since, or_(job.time_end > since, job.job_db_inx > inx), job.time_start > 0)
+
+    found = _ended(sources, viewer, beyond, limit + 1)
     if len(found) > limit:
         last = found[-1].end
         whole = [run for run in found if run.end != last]
-        found = whole if any(_beyond(run, after) for run in whole) else _ended(sources, viewer, lambda job: job.time_end == last, MOST_ROWS)
-    return sorted((run for run in found if _beyond(run, after)), key=lambda run: (run.end or 0, run.job_db_inx))
-
-
-def _beyond(run: Run, after: tuple[int, int]) -> bool:
-    return (run.end or 0, run.job_db_inx) > after
+        # More than `limit` in one second: the whole second is taken
+        found = whole or _ended(sources, viewer, lambda job: and_(beyond(job), job.time_end == last), MOST_ROWS)
+    return sorted(found, key=lambda run: (run.end or 0, run.job_db_inx))
 
 
 def _ended(sources: Sources, viewer: Viewer, condition: Any, limit: int) -> list[Run]:

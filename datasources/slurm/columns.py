@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, column, func, literal, select, table
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    and_,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    table,
+    union_all,
+)
 from sqlalchemy.sql.selectable import TableClause
 
 JOB_NEEDED = frozenset(
@@ -57,12 +70,18 @@ GLOBAL_TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
 }
 
 
-def schema_query(tables: tuple[str, ...]) -> Select[Any]:
-    """The columns the reader may see of these tables."""
+def schema_query(tables: tuple[str, ...]) -> CompoundSelect[Any]:
+    """The columns and keys of these tables the reader may see: rows of table_name, column_name, key_name (one of them "")."""
+    held = table("columns", column("table_name"), column("column_name"), column("table_schema"), schema="information_schema")
+    keys = table("statistics", column("table_name"), column("index_name"), column("table_schema"), schema="information_schema")
     # MySQL 8 answers with upper-case names unless they are labelled
-    source = table("columns", column("table_name"), column("column_name"), column("table_schema"), schema="information_schema")
-    return select(source.c.table_name.label("table_name"), source.c.column_name.label("column_name")).where(
-        source.c.table_schema == func.database(), source.c.table_name.in_(tables)
+    return union_all(
+        select(held.c.table_name.label("table_name"), held.c.column_name.label("column_name"), literal("").label("key_name")).where(
+            held.c.table_schema == func.database(), held.c.table_name.in_(tables)
+        ),
+        select(keys.c.table_name.label("table_name"), literal("").label("column_name"), keys.c.index_name.label("key_name")).where(
+            keys.c.table_schema == func.database(), keys.c.table_name.in_(tables)
+        ),
     )
 
 
@@ -72,6 +91,9 @@ class Schema:
 
     cluster: str
     columns: Mapping[str, frozenset[str]]
+    keys: frozenset[str] = frozenset()  # of the job table
+    # One object for each table: parts of a statement made in different places then mean the same table
+    made: dict[str, TableClause] = field(default_factory=dict, compare=False, repr=False)
 
     def has(self, name: str, *columns: str) -> bool:
         """True if the table is there (and has all these columns)."""
@@ -79,9 +101,17 @@ class Schema:
 
     def table(self, name: str) -> TableClause:
         """The table with the columns we know of and it has; cluster names of any kind are quoted."""
-        needed, optional = TABLES.get(name) or GLOBAL_TABLES[name]
-        real = name if name in GLOBAL_TABLES else f"{self.cluster}_{name}"
-        return table(real, *(column(item) for item in sorted((needed | optional) & self.columns.get(name, frozenset()))))
+        if name not in self.made:
+            needed, optional = TABLES.get(name) or GLOBAL_TABLES[name]
+            real = name if name in GLOBAL_TABLES else f"{self.cluster}_{name}"
+            made = table(real, *(column(item) for item in sorted((needed | optional) & self.columns.get(name, frozenset()))))
+            self.made.setdefault(name, made)
+        return self.made[name]
+
+    def on_key(self, statement: Select[Any], key: str) -> Select[Any]:
+        """The statement, held to this key of the job table where there is one: a wrong guess of the optimizer reads millions of rows."""
+        hint = f"FORCE INDEX (`{key}`)" if key in self.keys else f"USE INDEX ({key})" if key == "PRIMARY" else ""
+        return statement.with_hint(self.table("job_table"), hint) if hint else statement
 
     def select(self, name: str, *columns: str) -> Select[Any]:
         """SELECT of these columns of one table."""

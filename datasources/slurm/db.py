@@ -136,8 +136,12 @@ class SlurmDb:
     def _discover(self) -> Schema:
         found: dict[str, set[str]] = {}
         names = {f"{self.cluster}_{name}": name for name in TABLES} | {name: name for name in GLOBAL_TABLES}
+        keys = set()
         for row in self.rows(schema_query(tuple(names))):
-            found.setdefault(names[row["table_name"]], set()).add(row["column_name"])
+            name = names[row["table_name"]]
+            found.setdefault(name, set()).add(row["column_name"])
+            if name == "job_table":
+                keys.add(row["key_name"])
         missing = [
             f"{name}.{column}" if name in found else name
             for name, (needed, _optional) in {**TABLES, **GLOBAL_TABLES}.items()
@@ -147,7 +151,7 @@ class SlurmDb:
             text = f"cluster {self.cluster!r}: cannot read {', '.join(missing)} (missing, or not granted)"
             log.error("accounting database: %s", text)
             raise SourceRefused("slurm", text)
-        return Schema(cluster=self.cluster, columns={name: frozenset(columns) for name, columns in found.items()})
+        return Schema(cluster=self.cluster, columns={name: frozenset(columns) for name, columns in found.items()}, keys=frozenset(keys))
 
     def tres_names(self) -> dict[int, str]:
         """{id: name} of tres_table, such as {1: "cpu", 1002: "gres/gpu:a100"}."""

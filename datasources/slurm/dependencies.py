@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import and_, or_, select
+from sqlalchemy import FromClause, Subquery, and_, func, or_, select, union_all
 
 from core.viewer import Viewer
 from datasources.slurm import frames
 from datasources.slurm.arrays import NO_VALUE
-from datasources.slurm.jobs import select_runs
+from datasources.slurm.db import SlurmDb
+from datasources.slurm.lookup import select_runs
 from datasources.slurm.options import options
 from datasources.slurm.ownership import database, own
+from datasources.slurm.people import associations_of
 from datasources.slurm.records import Run
 from datasources.slurm.row import moment
 from datasources.slurm.states import state
@@ -22,7 +25,9 @@ from datasources.sources import Sources
 
 KINDS = frozenset({"after", "afterany", "afterok", "afternotok", "aftercorr", "afterburstbuffer", "expand"})
 DAY = 86400
-CANDIDATES = 4000
+SLACK = 60
+CANDIDATES = 3000  # rows looked through for jobs that wait for this one
+ROW = ("job_db_inx", "id_job", "id_array_job", "id_array_task", "job_name", "state", "time_submit", "time_start", "time_end")
 COLUMNS = ("direction", "kind", "job", "delay", "state", "name", "submit", "start", "end", "link")
 
 
@@ -88,17 +93,10 @@ def _forward(sources: Sources, viewer: Viewer, run: Run, wanted: tuple[Dependenc
     tasks = [tuple(map(int, item.job.split("_"))) for item in wanted if "_" in item.job and not item.job.endswith("*")]
     found: list[Run] = []
     if ids:
-        found = select_runs(
-            sources,
-            viewer,
-            lambda tables: and_(
-                tables.job.c.time_submit <= run.submit,
-                or_(
-                    tables.job.c.id_job.in_(ids),
-                    *(and_(tables.job.c.id_array_job == job, tables.job.c.id_array_task == task) for job, task in tasks),
-                ),
-            ),
-            limit=500,
+        found = select_runs(sources, viewer, lambda t: and_(t.job.c.id_job.in_(ids), t.job.c.time_submit <= run.submit), limit=500)
+    if tasks:
+        found += select_runs(
+            sources, viewer, lambda t: or_(*(and_(t.job.c.id_array_job == job, t.job.c.id_array_task == task) for job, task in tasks)), limit=500
         )
     rows = []
     for item in wanted:
@@ -132,44 +130,61 @@ def _names(run: Run) -> set[str]:
     return own_ids
 
 
-def _reverse(sources: Sources, run: Run) -> list[dict[str, object]]:
-    """Jobs of the same person, submitted while this one could still be waited for, that name it. Read on (id_user, time_start)."""
+def _first_row(sources: Sources, run: Run, first: Run | None) -> int:
+    """job_db_inx of the job's earliest row: what depends on it was entered later. Tasks of an array get theirs when they begin."""
+    begin = min(run.job_db_inx, first.job_db_inx if first else run.job_db_inx)
+    if run.array_job is None or run.id_job == run.array_job:
+        return begin
     db = database(sources)
+    job = db.schema.table("job_table").c
+    statement = select(func.min(job.job_db_inx).label("inx")).where(job.id_job == run.array_job, job.time_submit >= run.submit - DAY)
+    return min(begin, *(int(row["inx"]) for row in db.rows(statement) if row["inx"] is not None), begin)
+
+
+def _near(db: SlurmDb, run: Run, after: int) -> Subquery | None:
+    """Rows of the same person entered after `after`: one piece of the key on id_assoc for each association, each cut short."""
     job = db.schema.table("job_table")
-    names = _names(run)
-    until = run.end if run.end is not None else int(sources.clock())
-    numbers = sorted({name.partition("_")[0].partition("+")[0] for name in names})
-    keeps_scripts = db.schema.has("job_script_table", "hash_inx", "batch_script") and "script_hash_inx" in job.c
-    script = db.schema.table("job_script_table") if keeps_scripts else None
-    texts = [job.c.submit_line] if "submit_line" in job.c else []
-    if script is not None:
-        texts.append(script.c.batch_script)
-    elif "batch_script" in job.c:
-        texts.append(job.c.batch_script)
-    if not texts:
+    owned = associations_of(db, run.user)
+    if not owned:
+        return None
+    columns = [job.c[name] for name in (*ROW, "script_hash_inx", "batch_script", "submit_line") if name in job.c]
+    each = max(50, CANDIDATES // len(owned))
+    pieces = [
+        select(*columns).where(job.c.id_assoc == one, job.c.job_db_inx > after).order_by(job.c.job_db_inx).limit(each).subquery() for one in owned
+    ]
+    return union_all(*(select(*piece.c) for piece in pieces)).subquery("near")
+
+
+def _reverse(sources: Sources, run: Run, first: Run | None) -> list[dict[str, object]]:
+    """Jobs of the same person, submitted while this one could still be waited for, that name it."""
+    db = database(sources)
+    near = _near(db, run, _first_row(sources, run, first))
+    if near is None:
         return []
-    columns = ("job_db_inx", "id_job", "id_array_job", "id_array_task", "job_name", "state", "time_submit", "time_start", "time_end")
-    source = job if script is None else job.outerjoin(script, script.c.hash_inx == job.c.script_hash_inx)
-    near = and_(
-        job.c.id_user == run.uid,
-        # Waiting jobs have not begun, others began after this one was submitted
-        or_(job.c.time_start == 0, job.c.time_start.between(run.submit, until + 30 * DAY)),
-        job.c.time_submit.between(run.submit, until),
-        job.c.job_db_inx != run.job_db_inx,
-    )
+    source: FromClause = near
+    texts = [near.c[name] for name in ("submit_line", "batch_script") if name in near.c]
+    if "script_hash_inx" in near.c and db.schema.has("job_script_table", "hash_inx", "batch_script"):
+        script = db.schema.table("job_script_table")
+        source = near.outerjoin(script, script.c.hash_inx == near.c.script_hash_inx)
+        texts.append(script.c.batch_script)
+    names = _names(run)
+    numbers = sorted({re.split(r"[_+\[]", name)[0] for name in names})
     named = or_(*(text.like(f"%{number}%") for text in texts for number in numbers))
-    statement = select(*(job.c[name] for name in columns), *texts).select_from(source).where(near, named).limit(CANDIDATES)
-    rows = []
-    for row in db.rows(statement):
-        for item in asked(row.get("submit_line") or "", row.get("batch_script") or ""):
-            if item.job in names:
-                rows.append(_waiting(row, item))
-                break
-    unique = {row["job"]: row for row in rows}
-    return sorted(unique.values(), key=lambda row: (row["submit"], row["job"]))
+    until = run.end if run.end is not None else int(sources.clock())
+    began = (first or run).submit
+    statement = (
+        select(*(near.c[name] for name in ROW), *texts).select_from(source).where(near.c.time_submit.between(began, until + SLACK), named)
+    )
+    found: dict[object, dict[str, object]] = {}
+    for row in db.rows(statement) if texts else []:
+        wanted = asked(row.get("submit_line") or "", row.get("batch_script") or "")
+        for item in [item for item in wanted if item.job in names][:1]:
+            line = _waiting(row, item)
+            found[line["job"]] = line
+    return sorted(found.values(), key=lambda line: (line["submit"], line["job"]))
 
 
-def _waiting(row: object, item: Dependency) -> dict[str, object]:
+def _waiting(row: Mapping[str, Any], item: Dependency) -> dict[str, object]:
     array, task, job = int(row["id_array_job"]), int(row["id_array_task"]), int(row["id_job"])
     return {
         "direction": "needed_by",
@@ -186,14 +201,14 @@ def _waiting(row: object, item: Dependency) -> dict[str, object]:
     }
 
 
-def dependencies(sources: Sources, *, viewer: Viewer, run: Run, script: str = "") -> pd.DataFrame:
-    """What the run waited for ("needs") and what waits or waited for it ("needed_by"); at most two statements.
+def dependencies(sources: Sources, *, viewer: Viewer, run: Run, script: str = "", first: Run | None = None) -> pd.DataFrame:
+    """What the run waited for ("needs") and what waits or waited for it ("needed_by"); two statements, three for a task.
 
-    `script` is the stored script's text ("" if there is none). Columns: direction, kind ("afterok" … "singleton"), job
-    (the id as written; "" for singleton), delay (minutes), state, name (str; "" if not the owner's), submit, start, end (UTC s
+    `script` is the stored script's text ("" if there is none), `first` the job's first run if it ran more than once. Columns: direction,
+    kind ("afterok" … "singleton"), job (the id as written; "" for singleton), delay (minutes), state, name (str; "" if not the owner's), submit, start, end (UTC s
     or None), link (bool: the job is the same person's and may be linked; otherwise the id stays plain text).
     """
     own(viewer, run)
     wanted = asked(run.submit_line, script, run.het_offset or 0)
-    rows = _forward(sources, viewer, run, wanted) + _reverse(sources, run)
+    rows = _forward(sources, viewer, run, wanted) + _reverse(sources, run, first)
     return frames.table(rows, COLUMNS, delay="int64", link="bool")

@@ -13,8 +13,9 @@ from core.viewer import Viewer
 from datasources.slurm import frames
 from datasources.slurm.arrays import NO_VALUE
 from datasources.slurm.columns import job_tables
+from datasources.slurm.dependencies import dependencies
 from datasources.slurm.hosts import hosts, node_list
-from datasources.slurm.jobs import select_runs
+from datasources.slurm.lookup import select_runs
 from datasources.slurm.ownership import database, own, visible
 from datasources.slurm.records import Run
 from datasources.slurm.row import moment, suspended_seconds
@@ -22,6 +23,10 @@ from datasources.slurm.states import exit_code, state
 from datasources.slurm.tres import memory, tres
 from datasources.sources import Sources
 
+__all__ = [
+    "array_counts", "array_rows", "dependencies", "events", "het_components", "node_events", "node_state", "reservation",
+    "script", "steps", "suspensions", "tasks_of",
+]  # fmt: skip
 STEP_NAMES = {-5: "batch", -4: "extern", -6: "interactive", -3: "pending"}
 STEP_COLUMNS = (
     "step_id", "step", "name", "state", "exit_code", "start", "end", "elapsed", "tasks", "nodes", "cores", "memory",

@@ -12,7 +12,7 @@ from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import FIRST_PERSON, database
 from datasources.sources import Sources
 
-OPERATOR, ADMIN = 2, 3
+LEVELS = ("none", "none", "operator", "administrator")  # by admin_level: not set, none, operator, administrator
 TREE_SECONDS = 300.0
 
 
@@ -23,8 +23,12 @@ class ViewerFacts:
     name: str
     accounts: frozenset[str] = frozenset()
     coordinates: frozenset[str] = frozenset()
-    is_operator: bool = False
-    is_admin: bool = False
+    admin_level: str = "none"  # "operator" and "administrator" are Slurm's own words
+
+    @property
+    def is_operator(self) -> bool:
+        """True for operators and administrators."""
+        return self.admin_level != "none"
 
 
 def account_parents(db: SlurmDb) -> dict[str, str]:
@@ -67,18 +71,16 @@ def viewer_facts(sources: Sources, name: str) -> ViewerFacts:
     parents = account_parents(db) if direct else {}
     # The table is shared by all clusters of the database: only this cluster's accounts count
     coordinates = frozenset(account for account in below(parents, direct) if account in parents)
-    level = _level(db, name)
-    return ViewerFacts(
-        name=name, accounts=accounts, coordinates=coordinates, is_operator=level >= OPERATOR, is_admin=level >= ADMIN
-    )
+    return ViewerFacts(name=name, accounts=accounts, coordinates=coordinates, admin_level=_level(db, name))
 
 
-def _level(db: SlurmDb, name: str) -> int:
+def _level(db: SlurmDb, name: str) -> str:
     if not db.schema.has("user_table", "name", "admin_level", "deleted"):
-        return 0
+        return LEVELS[0]
     table = db.schema.table("user_table")
     rows = db.rows(select(table.c.name, table.c.admin_level).where(table.c.name == name, table.c.deleted == 0))
-    return max((int(row["admin_level"]) for row in rows if row["name"] == name), default=0)
+    level = max((int(row["admin_level"]) for row in rows if row["name"] == name), default=0)
+    return LEVELS[min(max(level, 0), len(LEVELS) - 1)]
 
 
 def associations_of(db: SlurmDb, name: str) -> tuple[int, ...]:
