@@ -14,7 +14,6 @@ from core.errors import TurtleError
 from datasources.slurm.columns import GLOBAL_TABLES, TABLES
 from datasources.sources import Sources
 
-if TYPE_CHECKING:
 WRITES = re.compile(r"\b(ALL PRIVILEGES|INSERT|UPDATE|DELETE|DROP|ALTER|CREATE|SUPER)\b")
 
 
