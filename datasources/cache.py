@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import pickle
 import sqlite3
 import stat
 import threading
@@ -25,7 +26,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 PATIENCE = 10.0  # seconds one waits for another's answer: a section's whole deadline
 _MISSING = object()
-_BROKEN = (sqlite3.Error, OSError, EOFError, diskcache.Timeout, ValueError, TypeError, AttributeError, ImportError)
+_BROKEN = (sqlite3.Error, pickle.PickleError, OSError, EOFError, diskcache.Timeout, ValueError, TypeError, AttributeError, ImportError)
 
 
 class Cache:
