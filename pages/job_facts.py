@@ -1,0 +1,114 @@
+"""Facts and findings of one run: stored ones of a finished run, else made from its steps and metrics, and then stored."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from analysis.facts import FACTS_VERSION, JobFacts, job_facts
+from analysis.findings import Finding, count, findings, stored, unstored
+from analysis.rightsize import History
+from core.errors import NoData, SourceError, TurtleError
+from core.subjects import JobSubject
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources.portal.facts import history, store_facts, stored_facts
+from datasources.prometheus import job_metrics
+from datasources.slurm.options import options
+from datasources.slurm.records import Run
+from datasources.sources import Sources
+from pages.job_query import script_of, steps_of, the_run, the_runs
+
+log = logging.getLogger(__name__)
+SETTLED = 900  # seconds after the end in which late samples may still arrive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A run's facts and findings, and the error of a source whose figures are missing in them."""
+
+    facts: JobFacts
+    findings: tuple[Finding, ...]
+    missing: TurtleError | None = None
+
+
+def life_of(run: Run, when: TimeRange) -> TimeRange:
+    """The whole life of the run: facts are never about a part that was zoomed into."""
+    start, end = run.life(when.now)
+    return replace(when, start=start, end=end)
+
+
+def judged(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Judged:
+    """Facts and findings of the run shown; raises NotFound, and errors of the accounting database."""
+    run = the_run(sources, viewer, subject)
+    kept = _kept(sources, viewer, run)
+    return kept or _made(sources, viewer, subject, run, life_of(run, when))
+
+
+def _kept(sources: Sources, viewer: Viewer, run: Run) -> Judged | None:
+    if not run.finished:
+        return None
+    try:
+        found = stored_facts(sources, viewer=viewer, job_db_inxs=[run.job_db_inx], version=FACTS_VERSION)
+    except SourceError as error:
+        log.warning("stored facts: %s", error.detail)
+        return None
+    if found.empty:
+        return None
+    row = found.iloc[0]
+    return Judged(facts=JobFacts.from_dict(row["facts"]), findings=tuple(unstored(row["findings"], sources.settings)))
+
+
+def _earlier(sources: Sources, viewer: Viewer, run: Run) -> History | None:
+    try:
+        rows = history(
+            sources, viewer=viewer, user=run.user, script_hash=run.script_hash, name=run.name, before=run.end or run.start
+        )
+    except SourceError as error:
+        log.warning("history: %s", error.detail)
+        return None
+    return History(facts=tuple(JobFacts.from_dict(facts) for facts in rows["facts"])) if len(rows) else None
+
+
+def _steps(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> pd.DataFrame | None:
+    return steps_of(sources, viewer, subject, run) if run.started else None
+
+
+def _made(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run, when: TimeRange) -> Judged:
+    metrics: dict[str, Any] = job_metrics.for_facts(sources, run, when, viewer=viewer) if run.started else {}
+    missing = next((value for value in metrics.values() if isinstance(value, TurtleError) and not isinstance(value, NoData)), None)
+    sizes = {"node_cores": metrics.pop("node_cores", {}), "node_gpus": metrics.pop("node_gpus", {})}
+    facts = job_facts(run, _steps(sources, viewer, subject, run), metrics, sources.settings, when.now, **sizes)
+    script = script_of(sources, viewer, subject, run) or ""
+    found = findings(
+        facts, run, script or None, _earlier(sources, viewer, run), sources.settings, **sizes,
+        options=options(run.submit_line, script, run.het_offset or 0), earlier_runs=_before(sources, viewer, subject, run),
+    )
+    if run.finished and missing is None and when.now - run.end > SETTLED:
+        _store(sources, run, facts, found)
+    return Judged(facts=facts, findings=tuple(found), missing=missing)
+
+
+def _before(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> int:
+    return sum(other.submit < run.submit for other in the_runs(sources, viewer, subject))
+
+
+def _store(sources: Sources, run: Run, facts: JobFacts, found: list[Finding]) -> None:
+    numbers = (
+        "cpu_used", "cpu_efficiency", "memory_peak", "memory_efficiency", "gpu_use", "time_efficiency", "core_hours_wasted",
+        "memory_gib_hours_wasted", "gpu_hours_wasted", "energy_kwh", "coverage",
+    )
+    row = {name: getattr(facts, name) for name in numbers} | {
+        "job_db_inx": run.job_db_inx, "id_job": run.id_job, "user": run.user, "account": run.account,
+        "partition": run.partition, "name": run.name, "script_hash": run.script_hash, "state": run.state, "start": run.start,
+        "end": run.end, "elapsed": facts.elapsed, "cores": run.cores, "nodes": run.nodes, "memory": run.memory,
+        "gpus": run.gpus, "to_act": count(found)[0], "facts": facts.as_dict(), "findings": stored(found),
+        "facts_version": FACTS_VERSION,
+    }
+    try:
+        store_facts(sources, [row])
+    except SourceError as error:
+        log.warning("facts of job %s were not stored: %s", run.job_id, error.detail)

@@ -1,0 +1,278 @@
+"""What the sections of a job's page read: the run first, together with its owner, then its metrics and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from analysis.energy import job_power
+from components.records import Frames
+from core.errors import NoData, TurtleError, Why
+from core.subjects import JobSubject, parse_job
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources.prometheus import job_batches, job_batches_node, job_frames, job_metrics
+from datasources.slurm import detail
+from datasources.slurm.jobs import array_of, runs
+from datasources.slurm.records import Run
+from datasources.sources import Sources
+
+T = TypeVar("T")
+KEPT = 15  # seconds a job's rows are shared by the sections of its page
+KEPT_ENDED = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView(JobSubject):
+    """A job as its page shows it: `node` is the node whose cores are looked at, `page` the page of the array's tasks."""
+
+    node: str = ""
+    after: int = -1
+
+
+def subject_of(params: Mapping[str, str]) -> JobView:
+    """The subject of /job/<id>?submit=&node=&after=; raises BadInput for what is no job id."""
+    job = parse_job(params.get("job", ""), params.get("submit"))
+    after = params.get("after", "")
+    return JobView(
+        id=job.id, job=job.job, task=job.task, component=job.component, submit=job.submit, node=params.get("node", "")[:64],
+        after=int(after) if after.isdigit() and len(after) < 18 else -1,
+    )
+
+
+def shared(sources: Sources, viewer: Viewer, subject: JobSubject, name: str, make: Callable[[], T], ttl: float = KEPT) -> T:
+    """What make() reads, read once for all sections of a page; never shared between people."""
+    key = ("job", name, viewer.scope, subject.id, subject.submit)
+    return sources.cache.get_or_make(key, ttl, make)
+
+
+def the_runs(sources: Sources, viewer: Viewer, subject: JobSubject) -> list[Run]:
+    """All runs of the job, oldest first; raises NotFound for what is not there or not the viewer's."""
+    return shared(sources, viewer, subject, "runs", lambda: runs(sources, viewer=viewer, subject=subject))
+
+
+def the_run(sources: Sources, viewer: Viewer, subject: JobSubject) -> Run:
+    """The run shown: the one submitted at `submit`, else the last."""
+    found = the_runs(sources, viewer, subject)
+    return next((run for run in found if run.submit == subject.submit), found[-1])
+
+
+def is_array(sources: Sources, viewer: Viewer, subject: JobSubject) -> bool:
+    """True if the subject means an array as a whole."""
+    return array_of(the_runs(sources, viewer, subject), subject) is not None
+
+
+def kept(run: Run) -> float:
+    """Seconds a run's rows may be shared."""
+    return KEPT_ENDED if run.finished else KEPT
+
+
+def steps_of(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> pd.DataFrame:
+    """The run's steps (columns as in datasources.slurm.detail.steps), read once a page."""
+    name = f"steps {run.job_db_inx}"
+    return shared(sources, viewer, subject, name, lambda: detail.steps(sources, viewer=viewer, run=run), kept(run))
+
+
+def script_of(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> str | None:
+    """The stored job script, None if there is none; read once a page. Source errors are raised."""
+
+    def read() -> str | None:
+        try:
+            return detail.script(sources, viewer=viewer, run=run)
+        except NoData:
+            return None
+
+    return shared(sources, viewer, subject, f"script {run.job_db_inx}", read, kept(run))
+
+
+def _node(run: Run, subject: JobSubject) -> str:
+    """The node chosen in the address, if the run has such a node."""
+    node = getattr(subject, "node", "")
+    return node if node in run.hosts else ""
+
+
+def cpu(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: cores (levels job, node and perhaps core; busy cores), run."""
+    run = the_run(sources, viewer, subject)
+    return {"run": run, "cores": job_metrics.cores(sources, run, when, viewer=viewer, node=_node(run, subject))}
+
+
+def memory(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: memory (levels metric, node; bytes), run."""
+    run = the_run(sources, viewer, subject)
+    found = job_metrics.apart(job_metrics.gauges(sources, run, when, viewer=viewer), metric=job_batches.MEMORY)
+    return {"run": run, "memory": _summed(found, "metric", "node")}
+
+
+def _summed(frame: pd.DataFrame | TurtleError, *levels: str) -> pd.DataFrame | TurtleError:
+    return frame if isinstance(frame, TurtleError) else job_frames.summed(frame, *levels)
+
+
+def processes(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: processes (levels metric, state), executables (levels exe; busy cores), run."""
+    run = the_run(sources, viewer, subject)
+    gauges = job_batches.gauges(sources.settings, gpus=run.gpus > 0)
+    programs = job_batches.executables(sources.settings)
+    found = job_metrics.read(sources, run, (gauges, programs), when, viewer=viewer)
+    threads = job_metrics.apart(found[gauges.key], metric=job_batches.PROCESSES)
+    return {"run": run, "processes": _summed(threads, "metric", "state"), "executables": _summed(found[programs.key], "exe")}
+
+
+def files(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: metadata (levels fs, operation; 1/s), bandwidth (levels fs, operation; bytes/s), run."""
+    run = the_run(sources, viewer, subject)
+    batch = job_batches.lustre(sources.settings)
+    found = _summed(job_metrics.read(sources, run, (batch,), when, viewer=viewer)[batch.key], "fs", "operation")
+    return {"run": run, **_lustre_parts(found)}
+
+
+def _lustre_parts(found: pd.DataFrame | TurtleError) -> dict[str, Any]:
+    if isinstance(found, TurtleError):
+        return {"metadata": found, "bandwidth": found}
+    data = found.columns.get_level_values("operation").isin(["read_bytes", "write_bytes"])
+    busy = found.fillna(0).to_numpy().any(axis=0)
+    parts = {"metadata": found.loc[:, ~data & busy], "bandwidth": found.loc[:, data]}
+    for part in parts.values():
+        part.attrs = dict(found.attrs)
+    return {name: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for name, part in parts.items()}
+
+
+def gpu(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames by gauge (levels metric, node, gpu, gpu_type, direction; percent, bytes, mW, bytes/s), pipes, run."""
+    run = the_run(sources, viewer, subject)
+    found = job_metrics.gpu_columns(job_metrics.gauges(sources, run, when, viewer=viewer))
+    names = ("utilization_gpu", "utilization_gpu_memory", "power_gpu", "pcie_gpu", "nvlink_gpu")
+    frames = {name: _apart(found, f"slurm_job_{name}") for name in names}
+    frames["memory_usage_gpu"] = _apart(found, "slurm_job_memory_usage_gpu", "slurm_job_memory_total_gpu")
+    frames["pipes"] = _apart(found, *(f"slurm_job_{name}_gpu" for name in ("sm_occupancy", "tensor", "fp64", "fp32", "fp16")))
+    return {"run": run, **frames}
+
+
+def _apart(found: pd.DataFrame | TurtleError, *metrics: str) -> pd.DataFrame | TurtleError:
+    """Columns of some metrics, with the level kept."""
+    if isinstance(found, TurtleError):
+        return found
+    part = job_metrics.apart(found, metric=metrics)
+    return NoData(Why.METRIC_ABSENT, metrics[0]) if isinstance(part, NoData) else part
+
+
+def _many(run: Run) -> bool:
+    return len(run.hosts) > 1
+
+
+def _joined(found: Mapping[str, Any], keys: list[str]) -> pd.DataFrame | TurtleError:
+    """Answers of several batches as one frame; the first error if none has a column."""
+    frames = [found[key] for key in keys if isinstance(found[key], pd.DataFrame)]
+    if not frames:
+        return found[keys[0]]
+    both = pd.concat(frames, axis=1) if len(frames) > 1 else frames[0]
+    both.attrs = dict(frames[0].attrs)
+    return both
+
+
+def network(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: infiniband, ethernet (levels what, node and perhaps device; bytes/s), run."""
+    run = the_run(sources, viewer, subject)
+    batches = job_batches_node.network(sources.settings, many=_many(run))
+    found = _joined(job_metrics.read(sources, run, batches, when, viewer=viewer), [batch.key for batch in batches])
+    return {
+        "run": run,
+        "infiniband": job_metrics.apart(found, what=("ib_in", "ib_out")),
+        "ethernet": job_metrics.apart(found, what=("eth_in", "eth_out")),
+    }
+
+
+def disk(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: disk_bandwidth, disk_operations (levels what, node, perhaps device), disk_space (levels what, node, device), run."""
+    run = the_run(sources, viewer, subject)
+    batches = job_batches_node.disk(sources.settings, many=_many(run))
+    space = job_batches_node.disk_used(sources.settings)
+    answers = job_metrics.read(sources, run, (*batches, space), when, viewer=viewer)
+    found = _joined(answers, [batch.key for batch in batches])
+    return {
+        "run": run,
+        "disk_bandwidth": job_metrics.apart(found, what=("read_bytes", "written_bytes")),
+        "disk_operations": job_metrics.apart(found, what=("reads", "writes")),
+        "disk_space": answers[space.key],
+    }
+
+
+def counters(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: dram, links (levels what, node, socket; bytes/s), l2, l3 (shares), ipc (1) by node and perhaps core; run.
+
+    Cores are the job's own, found through OS_ID; jobs on several nodes or on more than 40 cores get whole nodes.
+    """
+    run, settings = the_run(sources, viewer, subject), sources.settings
+    single = not _many(run) and job_metrics.by_core(run, settings)
+    memory_batch = job_batches_node.memory_bandwidth(settings)
+    caches, cycles = job_batches_node.core_counters(settings) if single else job_batches_node.node_counters(settings)
+    numbers, own = job_batches_node.core_map(settings), job_batches.cpu(settings, per_core=True)
+    batches = (memory_batch, caches, cycles, *((numbers, own) if single else ()))
+    answers = job_metrics.read(sources, run, batches, when, viewer=viewer)
+    cache_frame, cycle_frame = answers[caches.key], answers[cycles.key]
+    if single:
+        cache_frame, cycle_frame = (
+            _own_cores(frame, answers[numbers.key], answers[own.key], sources) for frame in (cache_frame, cycle_frame)
+        )
+    return {
+        "run": run,
+        "dram": job_metrics.apart(answers[memory_batch.key], what=("dram_read", "dram_write")),
+        "links": job_metrics.apart(answers[memory_batch.key], what=("link_0", "link_1", "link_2")),
+        "l2": _ratio(cache_frame, "l2_hit", "l2_miss", both=True),
+        "l3": _ratio(cache_frame, "l3_hit", "l3_miss", both=True),
+        "ipc": _ratio(cycle_frame, "instructions", "cycles"),
+    }
+
+
+def _own_cores(frame: Any, numbers: Any, own: Any, sources: Sources) -> Any:
+    errors = [answer for answer in (frame, numbers, own) if isinstance(answer, TurtleError)]
+    if errors:
+        return errors[0]
+    cores = {(str(node), str(core)) for node, core in zip(*(own.columns.get_level_values(name) for name in ("node", "core")), strict=True)}
+    return job_frames.by_os_core(frame, job_frames.os_cores(numbers, sources.settings), cores)
+
+
+def _ratio(frame: Any, top: str, other: str, *, both: bool = False) -> Any:
+    """top ÷ other, or top ÷ (top + other)."""
+    if isinstance(frame, TurtleError):
+        return frame
+    over, under = job_frames.part(frame, what=top), job_frames.part(frame, what=other)
+    if over.columns.empty or under.columns.empty:
+        return NoData(Why.METRIC_ABSENT, top)
+    return job_frames.ratio(over, over + under.reindex(columns=over.columns) if both else under)
+
+
+def power(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Frames: own (levels node; W of the job), chassis (levels node; W of the whole node), run."""
+    run = the_run(sources, viewer, subject)
+    found = job_metrics.for_facts(sources, run, when, viewer=viewer)
+    return {"run": run, "chassis": found["power"], "own": own_power(run, found)}
+
+
+def own_power(run: Run, found: Mapping[str, Any]) -> pd.DataFrame | TurtleError:
+    """The job's own watts by node (analysis.energy.job_power) as a wide frame; why there is none."""
+    if isinstance(found["power"], TurtleError):
+        return found["power"]
+    gpus: dict[str, int] = {}
+    if isinstance(found["gpu"], pd.DataFrame):
+        columns = found["gpu"].columns
+        pairs = set(zip(columns.get_level_values("node"), columns.get_level_values("gpu"), strict=True))
+        gpus = {node: sum(1 for other, _gpu in pairs if other == node) for node, _gpu in pairs}
+    cores = core_counts(run, found["cores"])
+    watts = job_power(found, cores, found["node_cores"], gpus, found["node_gpus"], run.whole_node)
+    if watts.empty:
+        return NoData(Why.NO_DATA, "power")
+    watts.columns = pd.MultiIndex.from_arrays([[str(node) for node in watts.columns]], names=["node"])
+    watts.attrs = dict(found["power"].attrs)
+    return watts
+
+
+def core_counts(run: Run, cores: pd.DataFrame | TurtleError) -> dict[str, float]:
+    """The job's cores on each node: counted where they were measured one by one, else spread evenly."""
+    if isinstance(cores, pd.DataFrame) and "core" in cores.columns.names:
+        nodes = cores.columns.get_level_values("node")
+        return {str(node): float((nodes == node).sum()) for node in dict.fromkeys(nodes)}
+    return {host: run.cores / max(len(run.hosts), 1) for host in run.hosts}

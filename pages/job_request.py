@@ -1,0 +1,226 @@
+"""Request and use: what was allocated and used, what the scheduler recorded, what it cost."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from dash import html
+
+from analysis.facts import JobFacts
+from components import format as fmt
+from components import parts
+from components.present import Names, plain_text
+from components.records import About, Block, Frames, Section
+from components.text import N_, _
+from core.errors import TurtleError
+from core.settings import Settings
+from core.subjects import JobSubject
+from core.timerange import TimeRange
+from core.viewer import JOB_OWNER_OR_STAFF, Viewer
+from datasources.prometheus.job_metrics import level_fs
+from datasources.slurm import detail
+from datasources.slurm.people import uid_names
+from datasources.slurm.records import Run
+from datasources.sources import Sources
+from pages.job_facts import judged
+from pages.job_head import SOURCE_WORDS, gpu_text
+from pages.job_query import the_run
+
+EXITS = {
+    0: N_("ended without an error"), 1: N_("the program reported an error"), 2: N_("wrong use of a command"),
+    126: N_("a command could not be executed"), 127: N_("a command was not found"), 130: N_("interrupted from the keyboard"),
+}
+SIGNALS = {
+    "SIGKILL": N_("killed"), "SIGTERM": N_("asked to end"), "SIGSEGV": N_("touched memory that is not its own"),
+    "SIGABRT": N_("gave up by itself"), "SIGBUS": N_("bus error"), "SIGFPE": N_("arithmetic error"), "SIGINT": N_("interrupted"),
+    "SIGILL": N_("illegal instruction"), "SIGXCPU": N_("CPU time limit reached"), "SIGPIPE": N_("wrote to a closed pipe"),
+}
+
+
+def query(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
+    """Objects: run, judged (or an error), level_fs (float or None), reservation (dict), cancelled_by (login or "")."""
+    run = the_run(sources, viewer, subject)
+    found: dict[str, Any] = {"run": run}
+    calls = {
+        "judged": lambda: judged(sources, viewer, subject, when),
+        "level_fs": lambda: level_fs(sources, run, when, viewer=viewer),
+        "reservation": lambda: detail.reservation(sources, viewer=viewer, run=run),
+        "cancelled_by": lambda: _canceller(sources, viewer, run),
+    }
+    for name, call in calls.items():
+        try:
+            found[name] = call()
+        except TurtleError as error:
+            found[name] = error
+    return found
+
+
+def _canceller(sources: Sources, viewer: Viewer, run: Run) -> str:
+    if run.cancelled_by is None:
+        return ""
+    if run.cancelled_by == run.uid:
+        return run.user
+    return uid_names(sources, viewer=viewer, uids=[run.cancelled_by]).get(run.cancelled_by, str(run.cancelled_by))
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL` for 9; the number itself for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def exit_words(code: str) -> str:
+    """An exit code such as `1:0` or `0:9` in words."""
+    status, _mark, by = code.partition(":")
+    if by.isdigit() and int(by):
+        name = signal_name(int(by))
+        return _("ended by signal %(name)s: %(words)s", name=name, words=_(SIGNALS[name])) if name in SIGNALS else _("ended by signal %(name)s", name=name)
+    number = int(status) if status.isdigit() else -1
+    if number > 128 and number - 128 < 65 and number not in EXITS:
+        return _("a command was ended by signal %(name)s", name=signal_name(number - 128))
+    return _(EXITS[number]) if number in EXITS else _("the program reported error %(number)s", number=number)
+
+
+def _row(name: str, allocated: Any, used: Any, share: float | None, source: str) -> html.Tr:
+    bar = [parts.meter(share), html.Span(fmt.percent(share), className="num")] if share is not None else fmt.NONE
+    word = _(SOURCE_WORDS[source]) if source in SOURCE_WORDS else ""
+    return html.Tr(
+        [html.Th(name, scope="row"), html.Td(allocated, className="num"), html.Td(used, className="num"), html.Td(bar), html.Td(word, className="tt-muted")]
+    )
+
+
+def use_rows(run: Run, facts: JobFacts, settings: Settings) -> list[html.Tr]:
+    """Allocated, used, efficiency and its source, by kind."""
+    sources = facts.sources
+    rows = [
+        _row(_("Time"), fmt.duration(run.limit), fmt.duration(facts.elapsed), facts.time_efficiency, "accounting"),
+        _row(_("Nodes"), fmt.number(run.nodes), fmt.number(len(facts.cpu_by_node)) if facts.cpu_by_node else fmt.NONE, None, ""),
+        _row(_("CPU cores"), fmt.number(run.cores), fmt.number(facts.cpu_mean), facts.cpu_efficiency, sources.get("cpu_used", "")),
+        _row(_("Memory"), fmt.bytes_(run.memory), fmt.bytes_(facts.memory_peak), facts.memory_efficiency, sources.get("memory_peak", "")),
+    ]
+    if run.gpus:
+        used = None if facts.gpu_use is None else facts.gpu_use * facts.gpus
+        rows.append(_row(_("GPUs"), gpu_text(run, settings), fmt.number(used), facts.gpu_use, "metrics" if used is not None else ""))
+    return rows
+
+
+def draw_use(frames: Frames, about: About) -> Any:
+    """The table of allocated and used."""
+    found, run = frames["judged"], frames["run"]
+    if isinstance(found, Exception):
+        raise found
+    if not run.started:
+        return parts.empty(_("Nothing is allocated until the job starts."), "hourglass-split")
+    heads = (_("Resource"), _("Allocated"), _("Used"), _("Efficiency"), _("Source"))
+    head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
+    table = html.Table([head, html.Tbody(use_rows(run, found.facts, about.settings))], className="tt-table")
+    extra = [part for part in (_cores_by_node(found.facts), _memory_note(found.facts)) if part]
+    return html.Div([html.Div(table, className="tt-scroll"), *[html.P(text, className="tt-muted tt-small") for text in extra]])
+
+
+def _cores_by_node(facts: JobFacts) -> str:
+    if len(facts.cores_by_node) < 2:
+        return ""
+    shown = [f"{node} {count}" for node, count in list(facts.cores_by_node.items())[:16]]
+    return _("Cores by node: %(list)s", list=", ".join(shown) + (" …" if len(facts.cores_by_node) > 16 else ""))
+
+
+def _memory_note(facts: JobFacts) -> str:
+    booked = facts.memory_peak_accounting
+    if booked is None or facts.memory_source != "metrics":
+        return ""
+    return _("Accounting recorded a peak of %(bytes)s for the largest step.", bytes=fmt.bytes_(booked))
+
+
+def reason_text(run: Run) -> Any:
+    """The last recorded reason, called what it is, and how to ask for the live one."""
+    if run.reason in ("", "None"):
+        return None
+    hint = html.Code(f"squeue -j {run.id_job} -o %r")
+    return html.Span([f"{plain_text(run.reason)} ", html.Span([_("(last recorded; the present one: "), hint, ")"], className="tt-muted")])
+
+
+def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
+    """Names and values of what the scheduler recorded."""
+    run: Run = frames["run"]
+    names = Names(about.viewer, about.settings)
+    level, canceller = frames["level_fs"], frames["cancelled_by"]
+    at_start = _("LevelFS at start") if run.started else _("LevelFS now")
+    flags = ", ".join(run.state_flags)
+    return [
+        (_("State"), [parts.state_badge(run.state), f" {flags}" if flags else ""]),
+        (_("Exit code"), f"{run.exit_code} · {exit_words(run.exit_code)}" if run.finished else None),
+        (_("Derived exit code"), run.derived_exit_code if run.derived_exit_code not in ("", "0:0", run.exit_code) else None),
+        (_("Cancelled by"), names.person(canceller) if isinstance(canceller, str) and canceller else None),
+        (_("Reason"), reason_text(run) if not run.finished or run.state in ("CANCELLED", "DEADLINE") else None),
+        (_("Person"), names.person(run.user) if about.viewer.is_staff or run.user != about.viewer.name else None),
+        (_("Account"), run.account), (_("Partition"), run.partition), (_("QOS"), run.qos),
+        (_("Reservation"), _reservation(frames)), (_("Constraints"), plain_text(run.constraints)),
+        (_("Priority"), fmt.number(run.priority, 10) if run.priority else None),
+        (at_start, fmt.number(level) if isinstance(level, float) else None),
+        (_("Nodes"), plain_text(run.node_list)), (_("Whole nodes"), _("yes") if run.whole_node else None),
+        (_("Licences"), ", ".join(f"{name} × {count}" for name, count in run.licenses.items())),
+        (_("Suspended"), fmt.duration(run.suspended) if run.suspended else None),
+        (_("Comment"), plain_text(run.comment)),
+        (_("Note of the staff"), plain_text(run.admin_comment)),
+        (_("Note of the system"), plain_text(run.system_comment)),
+        (_("WCKey"), plain_text(run.wckey)),
+    ]
+
+
+def _reservation(frames: Frames) -> Any:
+    found, run = frames["reservation"], frames["run"]
+    if not isinstance(found, dict) or not found:
+        return plain_text(run.reservation)
+    return [found["name"], " (", fmt.moment(found["start"]), " – ", fmt.moment(found["end"]), ")"]
+
+
+def draw_scheduler(frames: Frames, about: About) -> Any:
+    """What the scheduler recorded."""
+    return parts.facts(scheduler_rows(frames, about))
+
+
+def draw_cost(frames: Frames, about: About) -> Any:
+    """Energy with its coverage, CO₂, and money, where prices are set."""
+    found, run = frames["judged"], frames["run"]
+    if isinstance(found, Exception):
+        raise found
+    facts: JobFacts = found.facts
+    cost, sign = facts.cost, about.settings.prices.currency
+
+    def amount(value: float | None) -> str | None:
+        return None if value is None else fmt.money(value, sign)
+
+    rows = [
+        (_("Energy"), _energy(facts)),
+        (_("Mean power"), fmt.power(facts.watts) if facts.watts is not None else None),
+        (_("CO₂"), fmt.mass(cost.co2_kg) if cost.co2_kg is not None else None),
+        (_("As far as an electric car goes on"), f"{fmt.number(cost.car_km)} km" if cost.car_km is not None else None),
+        (_("Electricity"), amount(cost.electricity)), (_("Cooling"), amount(cost.cooling)), (_("Hardware"), amount(cost.hardware)),
+        (_("Total"), amount(cost.total)), (_("At a cloud provider"), amount(cost.cloud)),
+    ]
+    if not run.started or all(value is None for _name, value in rows):
+        return parts.empty(_("No energy was measured and no prices are set."), "lightning-charge")
+    return parts.facts(rows)
+
+
+def _energy(facts: JobFacts) -> str | None:
+    if facts.energy_kwh is None:
+        return None
+    share = fmt.percent(facts.energy_coverage)
+    return _("%(energy)s (measured over %(share)s of the run)", energy=fmt.energy(facts.energy_kwh), share=share)
+
+
+REQUEST = Section(
+    key="request", title=N_("Request and use"), query=query, access=JOB_OWNER_OR_STAFF,
+    blocks=(
+        Block(key="use", title=N_("Allocated and used"), draw=draw_use, height=220,
+              help=N_("Used is the mean for cores and GPUs and the peak for memory.")),
+        Block(key="scheduler", title=N_("Scheduler"), draw=draw_scheduler, height=200),
+        Block(key="cost", title=N_("Energy and cost"), draw=draw_cost, height=120,
+              help=N_("The job's own share of its nodes' power, over time. Where some of it was not measured, the rest is stretched.")),
+    ),
+)
