@@ -1,0 +1,1 @@
+"""Measures a running demo; counts come from the servers, not from the portal."""

@@ -1,0 +1,64 @@
+"""Counts taken at the servers: Prometheus' own metrics and MariaDB's statistics of the portal's account."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import requests
+from sqlalchemy import Engine, text
+
+PROMETHEUS_AT_ONCE = 16
+ASKED = re.compile(r'^prometheus_http_requests_total\{code="\d+",handler="/api/v1/(?:query|query_range)"\} (\d+)', re.M)
+SENT = re.compile(r"^(.+)\n#   (\d+) – (\d+) step (\d+) s", re.M)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Since the servers started: requests with PromQL, statements and rows read by the portal's account."""
+
+    prometheus: int
+    statements: int
+    rows: int
+
+    def since(self, before: Counts) -> Counts:
+        """What came on top of `before`."""
+        return Counts(self.prometheus - before.prometheus, self.statements - before.statements, self.rows - before.rows)
+
+
+class Servers:
+    """The demo's servers, seen from the side."""
+
+    def __init__(self, prometheus: str, database: Engine, account: str) -> None:
+        self.prometheus, self.database, self.account = prometheus.rstrip("/"), database, account
+        with database.begin() as connection:
+            connection.execute(text("set global userstat = 1"))
+
+    def counts(self) -> Counts:
+        """The counts now. MariaDB adds a connection's counts when its statement ends, so a moment is waited for."""
+        time.sleep(0.2)
+        asked = sum(int(number) for number in ASKED.findall(requests.get(f"{self.prometheus}/metrics", timeout=10).text))
+        with self.database.begin() as connection:
+            row = connection.execute(
+                text("select select_commands, rows_read from information_schema.user_statistics where user = :name"), {"name": self.account}
+            ).first()
+        return Counts(asked, int(row[0]) if row else 0, int(row[1]) if row else 0)
+
+    def bare_seconds(self, listings: list[str]) -> tuple[int, float]:
+        """(requests, seconds) for the PromQL of these listings, sent straight to Prometheus, as many at once as the portal may."""
+        asks = [match for listing in listings for match in SENT.findall(listing)]
+
+        def send(ask: tuple[str, str, str, str]) -> None:
+            expr, start, end, step = ask
+            if int(step):
+                form = {"query": expr, "start": start, "end": end, "step": step}
+                requests.post(f"{self.prometheus}/api/v1/query_range", data=form, timeout=30).raise_for_status()
+            else:
+                requests.post(f"{self.prometheus}/api/v1/query", data={"query": expr, "time": end}, timeout=30).raise_for_status()
+
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(PROMETHEUS_AT_ONCE) as pool:
+            list(pool.map(send, asks))
+        return len(asks), time.perf_counter() - begin

@@ -1,0 +1,127 @@
+"""`make bench`: measures the pages of a running demo and holds them to their budgets. JSON=1 prints one object a page on a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import diskcache
+from sqlalchemy import create_engine, make_url, text
+
+from benchmarks.browser import Visitor
+from benchmarks.counters import Servers
+from core.settings import Settings, load
+
+STATE = Path(__file__).resolve().parents[1] / ".cache" / "demo"
+MAX_ROWS, MAX_STATEMENTS, MAX_PAGE, MAX_PANEL = 20_000, 9, 700_000, 120_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page to measure: who opens it, and how many Prometheus requests and statements it may cost (None: no budget)."""
+
+    name: str
+    login: str
+    path: str
+    requests: int | None
+    statements: int | None
+
+
+def cases(settings: Settings, database: object, staff: str) -> list[Case]:
+    """The pages: a GPU job, the 32-node job, a person's jobs, the front page."""
+    table = f"`{settings.site.cluster}_job_table`"
+    gpu = f"select id_job, a.user from {table} j join `{settings.site.cluster}_assoc_table` a using (id_assoc) "
+    with database.connect() as connection:
+        one = connection.execute(text(gpu + "where j.state = 1 and j.tres_alloc like '%1001=4%' and j.nodes_alloc = 1 order by time_start limit 1")).first()
+        many = connection.execute(text(gpu + "where j.nodes_alloc = 32 and j.time_start > 0 order by time_start desc limit 1")).first()
+    return [
+        Case("gpu job", staff, f"/job/{one[0]}", 14, MAX_STATEMENTS),
+        Case("32-node job", staff, f"/job/{many[0]}", 28, MAX_STATEMENTS),
+        Case("user page", str(one[1]), "/jobs", None, None),
+        Case("home page", str(one[1]), "/", None, None),
+    ]
+
+
+def measure(case: Case, url: str, servers: Servers, cache: Path, staff: str) -> dict[str, object]:
+    """One page: cold, first screen alone, warm; counts at the servers, times in ms."""
+    visitor, watcher = Visitor(url, case.login), Visitor(url, staff)
+    kept = diskcache.Cache(str(cache))
+    visitor.open(case.path)  # finished jobs' facts are stored when first seen; what is measured is an ordinary visit
+    kept.clear()
+    before = servers.counts()
+    first = visitor.open(case.path, only_first=True)
+    screen = servers.counts().since(before)
+    kept.clear()
+    before = servers.counts()
+    cold = visitor.open(case.path)
+    whole = servers.counts().since(before)
+    before = servers.counts()
+    warm_load = visitor.open(case.path)
+    warm = servers.counts().since(before)
+    kept.clear()
+    listings = [watcher.queries(section, case.path + (f"?user={case.login}" if case.path == "/jobs" else "")) for section in cold.sections]
+    bare_requests, bare = servers.bare_seconds(listings)
+    kept.close()
+    return {
+        "page": case.name,
+        "prometheus_requests": whole.prometheus,
+        "first_screen_requests": screen.prometheus,
+        "warm_requests": warm.prometheus,
+        "sql_statements": whole.statements,
+        "rows_examined": whole.rows,
+        "server_ms": round(cold.seconds * 1000),
+        "first_screen_ms": round(first.seconds * 1000),
+        "warm_ms": round(warm_load.seconds * 1000),
+        "bare_ms": round(bare * 1000),
+        "bare_requests": bare_requests,
+        "bytes": cold.bytes,
+        "figure_bytes": sum(cold.figures.values()),
+        "largest_figure": max(cold.figures.values(), default=0),
+        "failed": cold.failed,
+    }
+
+
+def over_budget(case: Case, row: dict) -> list[str]:
+    """What of the counts is above its budget, as sentences; times are reported, never judged, but for their ratio to the bare queries."""
+    limits = {
+        "prometheus_requests": case.requests, "sql_statements": case.statements, "rows_examined": MAX_ROWS, "warm_requests": 0,
+        "first_screen_requests": 4 if case.requests else None, "figure_bytes": MAX_PAGE, "largest_figure": MAX_PANEL,
+    }  # fmt: skip
+    found = [f"{case.name}: {key} {row[key]} > {limit}" for key, limit in limits.items() if limit is not None and row[key] > limit]
+    return found + [f"{case.name}: {one}" for one in row["failed"]]
+
+
+def main() -> int:
+    """Measure and print; exit status 1 if a count is over its budget."""
+    if not (STATE / "turtle.toml").exists():
+        print("No demo found: run `make demo` in another terminal first.", file=sys.stderr)
+        return 2
+    settings = load(STATE / "turtle.toml", {})
+    password = json.loads((STATE / "state.json").read_text())["password"]
+    address = make_url(settings.slurm.url).set(username="demo_owner", password=password)
+    database = create_engine(address)
+    servers = Servers(settings.prometheus.url, database, make_url(settings.slurm.url).username or "")
+    staff = settings.sign_in.staff[0]
+    url = f"http://127.0.0.1:{os.environ.get('PORT', '8050')}"
+    problems: list[str] = []
+    rows = []
+    for case in cases(settings, database, staff):
+        row = measure(case, url, servers, settings.server.cache_dir, staff)
+        problems += over_budget(case, row)
+        rows.append(row)
+        if os.environ.get("JSON"):
+            print(json.dumps(row))
+    if not os.environ.get("JSON"):
+        keys = [key for key in rows[0] if key != "failed"]
+        width = max(map(len, keys)) + 2
+        for key in keys:
+            print(key.ljust(width) + "".join(str(row[key]).rjust(14) for row in rows))
+    print("\n".join(problems) or "all counts within their budgets", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
