@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +93,7 @@ def over_budget(case: Case, row: dict) -> list[str]:
     return found + [f"{case.name}: {one}" for one in row["failed"]]
 
 
-def main() -> int:
+def main(port: int, as_json: bool) -> int:
     """Measure and print; exit status 1 if a count is over its budget."""
     if not (STATE / "turtle.toml").exists():
         print("No demo found: run `make demo` in another terminal first.", file=sys.stderr)
@@ -105,16 +104,16 @@ def main() -> int:
     database = create_engine(address)
     servers = Servers(settings.prometheus.url, database, make_url(settings.slurm.url).username or "")
     staff = settings.sign_in.staff[0]
-    url = f"http://127.0.0.1:{os.environ.get('PORT', '8050')}"
+    url = f"http://127.0.0.1:{port}"
     problems: list[str] = []
     rows = []
     for case in cases(settings, database, staff):
         row = measure(case, url, servers, settings.server.cache_dir, staff)
         problems += over_budget(case, row)
         rows.append(row)
-        if os.environ.get("JSON"):
+        if as_json:
             print(json.dumps(row))
-    if not os.environ.get("JSON"):
+    if not as_json:
         keys = [key for key in rows[0] if key != "failed"]
         width = max(map(len, keys)) + 2
         for key in keys:
@@ -122,6 +121,3 @@ def main() -> int:
     print("\n".join(problems) or "all counts within their budgets", file=sys.stderr)
     return 1 if problems else 0
 
-
-if __name__ == "__main__":
-    sys.exit(main())
