@@ -203,8 +203,9 @@ def job_facts(
     `steps`: see analysis.accounting. `metrics` (a value may be absent, empty or an error): "cores" (levels node,
     core; cores busy), "memory" (levels metric, node; bytes), "gpu" (levels metric, node, gpu, gpu_type; percent,
     bytes, milliwatts), "threads" (levels state, node), "lustre_ops" (levels operation, fs; 1/s), "power" (levels
-    node; W of the whole node), "node_gpu_power" (levels node; W of all its GPUs). `node_cores`, `node_gpus`: what
-    each node has in all, for the share of its power. `now`: UTC seconds, for a run that has not ended.
+    node; W of the whole node), "node_gpu_power" (levels node; W of all its GPUs). `node_cores`, `node_gpus` (or the
+    mappings of that name among the metrics): what each node has in all, for the share of its power. `now`: UTC
+    seconds, for a run that has not ended.
     """
     metrics = metrics or {}
     moment = int(now) if now is not None else int(run.end or run.submit)
@@ -213,7 +214,7 @@ def job_facts(
     used = usage(run, metrics, life)
     gpu = gpu_facts(metrics.get("gpu"), life, settings) if run.started else ()
     sizes = tuple(
-        given if given is not None else metrics.get(name) or {}
+        given if given is not None else seen if isinstance(seen := metrics.get(name), Mapping) else {}
         for name, given in (("node_cores", node_cores), ("node_gpus", node_gpus))
     )
     numbers = {

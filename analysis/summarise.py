@@ -1,0 +1,111 @@
+"""Keeping up with finished jobs: read in batches, conclude, store, go on where it stopped."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+
+from analysis.facts import FACTS_VERSION, JobFacts, job_facts
+from analysis.findings import Finding, count, findings, stored
+from analysis.summary_metrics import metrics_of
+from core.settings import Settings
+from core.viewer import PORTAL
+from datasources.portal.facts import store_facts, summary_place
+from datasources.portal.tables import NUMBERS
+from datasources.slurm.cluster import finished_after
+from datasources.slurm.options import options
+from datasources.slurm.records import Run
+from datasources.slurm.step_totals import step_totals
+from datasources.sources import Sources
+
+log = logging.getLogger("turtle.summarise")
+SETTLE_SECONDS = 120  # accounting and the last scrape arrive a little after a job's end
+
+
+def row_of(run: Run, facts: JobFacts, found: Sequence[Finding]) -> dict[str, Any]:
+    """A run's facts and findings as datasources.portal.facts.store_facts takes them; `run` has ended."""
+    return {
+        "job_db_inx": run.job_db_inx,
+        "id_job": run.id_job,
+        "user": run.user,
+        "account": run.account,
+        "partition": run.partition,
+        "name": run.name,
+        "script_hash": run.script_hash,
+        "state": run.state,
+        "start": run.start,
+        "end": run.end,
+        "elapsed": facts.elapsed,
+        "cores": run.cores,
+        "nodes": run.nodes,
+        "memory": run.memory,
+        "gpus": facts.gpus,
+        **{name: getattr(facts, name) for name in NUMBERS},
+        "to_act": count(found)[0],
+        "facts": facts.as_dict(),
+        "findings": stored(found),
+        "facts_version": FACTS_VERSION,
+    }
+
+
+def conclude(
+    run: Run, steps: pd.DataFrame | None, metrics: Mapping[str, object] | None, settings: Settings
+) -> dict[str, Any]:
+    """The row of one finished run, judged without its script and history: those are read when its page is opened."""
+    facts = job_facts(run, steps, metrics, settings, run.end)
+    sizes = {name: (metrics or {}).get(name) for name in ("node_cores", "node_gpus")}
+    return row_of(run, facts, findings(facts, run, settings=settings, options=options(run.submit_line), **sizes))
+
+
+def _batch(sources: Sources, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    steps = step_totals(sources, viewer=PORTAL, job_db_inxs=[run.job_db_inx for run in runs])
+    by_run = dict(iter(steps.groupby("job_db_inx")))
+    metrics = metrics_of(sources, runs, viewer=PORTAL)
+    return [conclude(run, by_run.get(run.job_db_inx), metrics.get(run.job_db_inx), sources.settings) for run in runs]
+
+
+def _never() -> bool:
+    return False
+
+
+def summarise(
+    sources: Sources, *, limit: int | None = None, batch: int = 200, stop: Callable[[], bool] = _never
+) -> int:
+    """Summarise finished runs not summarised yet, oldest first; returns how many.
+
+    Each batch is stored in one transaction with the place reached, so that it may be interrupted at any moment: the next
+    call goes on there. Ends when it has caught up, after `limit` runs, or before the next batch once `stop()` is true.
+    Raises SourceError when accounting, Prometheus or the portal's database is down; what was stored stays.
+    """
+    done = 0
+    newest = int(sources.clock()) - SETTLE_SECONDS
+    while not stop() and (limit is None or done < limit):
+        size = batch if limit is None else min(batch, limit - done)
+        runs = finished_after(sources, viewer=PORTAL, after=summary_place(sources), limit=size)
+        ready = [run for run in runs if run.end is not None and run.end <= newest]
+        if not ready:
+            break
+        store_facts(sources, _batch(sources, ready), cursor=(ready[-1].end, ready[-1].job_db_inx))
+        done += len(ready)
+        log.info("%d runs summarised", done)
+    return done
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """`stop` for summarise(): SIGINT and SIGTERM let the present batch finish. For a command's main thread only."""
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: asked.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
