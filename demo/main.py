@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError
 
 from demo import accounting, backfill, database, servers, site
@@ -42,7 +43,6 @@ from demo.unpack import UnpackError
 
 CACHE = ROOT / ".cache"
 RULES = ROOT / "deploy" / "recording_rules.yml"
-HISTORY = 90 * 86400  # seconds of history that is asked for; the raw metrics reach less far back
 
 
 class Stop(BaseException):
@@ -63,17 +63,20 @@ class Demo:
         """Prepare; nothing is started."""
         self.folder, self.port = folder, port
         self.children = Children(folder)
-        self.begun = time.monotonic()
+        self.begun, self.fifths = time.monotonic(), 0
         self.ports = {name: free_port() for name in ("mariadb", "prometheus", "exporters")}
 
     def say(self, text: str) -> None:
         """A line of progress, with the seconds since the start."""
         print(f"{time.monotonic() - self.begun:5.0f} s  {text}", flush=True)
 
-    def progress(self, done: float, text: str = "") -> None:
-        """A changing line within a long step: `done` from 0 to 1."""
+    def progress(self, done: float) -> None:
+        """A changing line within a long step, `done` from 0 to 1; without a terminal a line for each fifth."""
         if sys.stdout.isatty():
-            print(f"\r         {done:4.0%} {text:60.60}", end="\n" if done >= 1 else "", flush=True)
+            print(f"\r         {done:4.0%} ", end="\r" if done >= 1 else "", flush=True)
+        elif int(done * 5) > self.fifths:
+            print(f"         {done:4.0%}", flush=True)
+        self.fifths = int(done * 5)
 
     def start_mariadb(self, programs: servers.Programs, password: str) -> None:
         """Start MariaDB and wait until its owner gets in."""
@@ -116,7 +119,7 @@ class Demo:
         database.let_reader_in(engine, plan.cluster, site.write_secret(self.folder / "reader_password"))
         prometheus = self.start_prometheus(programs)
         self.say("Filling Prometheus with the history of the metrics (about a minute)")
-        backfill.fill(self.prometheus, plan, state.made_at - HISTORY, state.made_at, self.progress)
+        backfill.fill(self.prometheus, plan, progress=self.progress)
         set_followed(self.folder, state.made_at)
         state.complete = True
         write_state(self.folder, state)
@@ -134,7 +137,8 @@ class Demo:
         if now - since > 60:
             self.say(f"Simulating the {(now - since) / 3600:.1f} hours since the last run")
         accounting.follow(engine, plan, since, now)
-        backfill.catch_up(self.prometheus, plan, since, now)
+        # Prometheus refuses samples older than those it has of the same series
+        backfill.catch_up(self.prometheus, plan, max(since, _newest_sample(self.prometheus)), now, self.progress)
         set_followed(self.folder, now)
 
     def go_live(self, plan: Plan, engine: Engine, prometheus: Child) -> None:
@@ -190,9 +194,14 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _lets_in(port: int, password: str) -> bool:
-    from sqlalchemy import create_engine
+def _newest_sample(url: str) -> int:
+    """The time of Prometheus's newest sample in UTC seconds, or 0 when what it holds in memory is empty."""
+    with urllib.request.urlopen(f"{url}/api/v1/status/tsdb", timeout=10) as response:
+        newest = json.load(response)["data"]["headStats"]["maxTime"]
+    return max(0, -(-newest // 1000))
 
+
+def _lets_in(port: int, password: str) -> bool:
     engine = create_engine(database.address(port, database.OWNER, password))
     try:
         engine.connect().close()
