@@ -8,6 +8,8 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 
+from analysis.facts import JobFacts
+from analysis.gpu_facts import GpuFacts
 from datasources.slurm.records import Run
 
 START = 1_700_000_000
@@ -72,3 +74,48 @@ def frame(
     made.columns = pd.MultiIndex.from_tuples(list(data), names=levels)
     made.attrs["step"] = step
     return made
+
+
+def make_facts(run: Run, **changes: object) -> JobFacts:
+    """Facts of a run whose CPU, memory and time are well used, with changes; `cpu_mean` sets the CPU numbers."""
+    mean = changes.pop("cpu_mean", run.cores * 0.95)
+    peak = changes.pop("memory_peak", None if run.memory is None else run.memory * 0.8)
+    values: dict[str, object] = {
+        "job_db_inx": run.job_db_inx,
+        "id_job": run.id_job,
+        "state": run.state,
+        "start": run.start,
+        "end": run.end,
+        "until": run.end or START + run.elapsed,
+        "elapsed": run.elapsed,
+        "limit": run.limit,
+        "cores": run.cores,
+        "nodes": run.nodes,
+        "memory": run.memory,
+        "gpus": run.gpus,
+        "coverage": 1.0,
+        "cpu_mean": mean,
+        "cpu_used": mean * run.elapsed,
+        "cpu_efficiency": mean / run.cores,
+        "memory_peak": peak,
+        "memory_efficiency": peak / run.memory if run.memory and peak is not None else None,
+        "time_efficiency": run.elapsed / run.limit if run.limit else None,
+    }
+    return JobFacts(**(values | changes))
+
+
+def make_gpu(number: int = 0, **changes: object) -> GpuFacts:
+    """A well used A100 watched for two hours, with changes."""
+    values: dict[str, object] = {
+        "node": "g1",
+        "gpu": str(number),
+        "gpu_type": "NVIDIA A100-SXM4-40GB",
+        "use": 0.9,
+        "use_last_hour": 0.9,
+        "sm_occupancy": 0.5,
+        "tensor": 0.3,
+        "memory_peak": 30 * GIB,
+        "memory_total": 40 * GIB,
+        "seconds": 7200.0,
+    }
+    return GpuFacts(**(values | changes))
