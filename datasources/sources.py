@@ -11,8 +11,8 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from core.hooks import Hooks
     from datasources.cache import Cache
-    from datasources.portal.db import PortalDb
     from datasources.pool import Pool
+    from datasources.portal.db import PortalDb
     from datasources.prometheus.client import PrometheusClient
     from datasources.slurm.db import SlurmDb
 

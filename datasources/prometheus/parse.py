@@ -12,6 +12,7 @@ from core.errors import SourceBroken, SourceRefused
 
 _OPEN = b'"values":[['
 _NO_LABEL = "__name__"
+SERIES = 200  # read at a time: as lists of Python floats the samples take four times their room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +63,23 @@ def _cut(body: bytes) -> tuple[bytes, np.ndarray, list[int]]:
         frame.append(b'"values":[]' + part[end + 2 :])
         numbers.append(part[:end])
         counts.append(part.count(b"],[", 0, end) + 1)
-    text = b",".join(numbers).translate(None, b'"[]')
-    try:
-        flat = np.fromstring(text, dtype=np.float64, sep=",")
-    except (ValueError, DeprecationWarning) as error:
-        raise SourceBroken("prometheus", f"unreadable samples: {error}") from error
+    flat = np.concatenate([_read(numbers[place : place + SERIES]) for place in range(0, len(numbers), SERIES)])
     if flat.size != 2 * sum(counts):
         raise SourceBroken("prometheus", "unreadable samples")
     return b"".join(frame), flat, counts
+
+
+def _read(numbers: list[bytes]) -> np.ndarray:
+    """The numbers of some series. As a flat JSON list they are read three times as fast as numpy reads text; NaN and Inf are no JSON."""
+    text = b",".join(numbers).translate(None, b'"[]')
+    try:
+        return np.array(orjson.loads(b"[" + text + b"]"), dtype=np.float64)
+    except (orjson.JSONDecodeError, ValueError, TypeError):
+        pass
+    try:
+        return np.fromstring(text, dtype=np.float64, sep=",")
+    except (ValueError, DeprecationWarning) as error:
+        raise SourceBroken("prometheus", f"unreadable samples: {error}") from error
 
 
 def _answer(data: dict, flat: np.ndarray, counts: list[int], notes: tuple[str, ...]) -> Answer:

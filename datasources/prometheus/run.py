@@ -62,7 +62,8 @@ def fetch(
 ) -> dict[str, pd.DataFrame | TurtleError]:
     """One request a batch, all at once; answers by batch key, an error in place of a frame that could not be had.
 
-    Wide frames (index `time` UTC, columns MultiIndex of batch.levels, float64, NaN = gap; attrs step, scrape, warnings),
+    Wide frames (index `time` UTC, columns MultiIndex of batch.levels, float64 kept to seven digits, NaN = gap; attrs step,
+    scrape, warnings),
     tidy frames (levels as str columns + value float64) for instant batches. No series: 0 columns, or 0 rows.
     NoData(NOT_CONFIGURED) where the exporter is not installed or there is no Prometheus.
     The caller has checked that `viewer` may see `target`, which holds only names the server read; that is why

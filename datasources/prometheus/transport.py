@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import logging
+import threading
 import time
 import zlib
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +22,7 @@ CONNECT_SECONDS = 3.0
 MAX_BYTES = 256 * 1024**2  # more than a chart can ever use, and what one worker can hold
 CHUNK = 1 << 18
 NAME = "prometheus"
+log = logging.getLogger(__name__)
 
 
 class _Again(Exception):
@@ -66,14 +69,23 @@ class Transport:
         self.base = settings.url.rstrip("/") + "/"
         self.http = http
         self.seconds = settings.timeout_seconds
+        self._slots = threading.BoundedSemaphore(settings.connections)
 
     def send(self, path: str, params: dict[str, object], *, get: bool = False) -> bytes:
         """The body of a 200 answer; raises SourceDown, SourceSlow, SourceRefused or SourceBroken."""
         deadline = time.monotonic() + self.seconds
+        if not self._slots.acquire(timeout=self.seconds):
+            raise SourceSlow(NAME, f"{path}: all connections are busy")
+        try:
+            return self._twice(path, params, get, deadline)
+        finally:
+            self._slots.release()
+
+    def _twice(self, path: str, params: dict[str, object], get: bool, deadline: float) -> bytes:
         try:
             return self._once(path, params, get, deadline)
-        except _Again:
-            pass
+        except _Again as failed:
+            log.info("prometheus: %s; trying once more", failed)
         try:
             return self._once(path, params, get, deadline)
         except _Again as failed:

@@ -6,6 +6,7 @@ import gzip
 import logging
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -228,6 +229,26 @@ def test_connections_are_used_again(fake: Fake) -> None:
     for _ in range(5):
         ask(client)
     assert len(ports) == 1
+
+
+def test_no_more_requests_at_a_time_than_set(fake: Fake) -> None:
+    now, most, lock = [0], [0], threading.Lock()
+
+    def answering(handler) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        time.sleep(0.05)
+        with lock:
+            now[0] -= 1
+        reply(answer())(handler)
+
+    fake.say(answering)
+    client = client_of(fake, connections=2)
+    threads = [threading.Thread(target=ask, args=(client,)) for _ in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(fake.seen) == 6 and most[0] <= 2
 
 
 @pytest.mark.parametrize(
