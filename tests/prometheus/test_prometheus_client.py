@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import prometheus_pandas.query as upstream
@@ -136,3 +138,9 @@ def test_the_recorder_sees_each_request(client: PrometheusClient) -> None:
     assert [(one.expr, one.start, one.end, one.step, one.series) for one in outer] == [("gap", START, END, 60, 1)]
     assert [(one.expr, one.end, one.step, one.series) for one in inner] == [("cores", START, 0, 24)]
     assert outer[0].bytes > 500 and outer[0].ms > 0
+
+
+def test_recording_rules_by_name(prometheus_from: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("rules") / "rules.yml"
+    path.write_text("groups: [{name: g, rules: [{record: 'slurm_job:used_core:sum', expr: '1'}, {alert: Down, expr: 'up == 0'}]}]\n")
+    assert PrometheusClient(Prometheus(url=prometheus_from(rules=path))).rules() == ("slurm_job:used_core:sum",)
