@@ -61,6 +61,10 @@ def steps(sources: Sources, *, viewer: Viewer, run: Run) -> pd.DataFrame:
 
 def _step(row: Any, run: Run, names: dict[int, str], now: int) -> dict[str, Any]:
     start, end = int(row["time_start"]), moment(row["time_end"])
+    word = state(int(row["state"]))[0]
+    if end is None and run.end is not None:
+        # The end of a step is lost when its job is resized or its node dies: it ended with the run
+        end, word = run.end, run.state if word == "RUNNING" else word
     until = end if end is not None else now
     label = STEP_NAMES.get(int(row["id_step"]), str(row["id_step"]))
     held, most = tres(row["tres_alloc"], names), tres(row["tres_usage_in_max"], names)
@@ -70,7 +74,7 @@ def _step(row: Any, run: Run, names: dict[int, str], now: int) -> dict[str, Any]
         "step_id": f"{run.job_id}.{label}",
         "step": label,
         "name": row["step_name"],
-        "state": state(int(row["state"]))[0],
+        "state": word,
         "exit_code": exit_code(int(row["exit_code"])),
         "start": start,
         "end": end,
