@@ -115,14 +115,23 @@ def line(
     return trace
 
 
-def constant(value: float | pd.Series, name: object, like: dict[str, Any], *, role: str, width: float = 1.4) -> dict[str, Any]:
+def constant(
+    value: float | pd.Series, name: object, like: dict[str, Any], *, role: str, width: float = 1.4
+) -> dict[str, Any]:
     """A line of one value along another trace, such as what is allocated; a Series is drawn as it is."""
     if isinstance(value, pd.Series):
         return {**line(value, name, role=role, steps=True), "meta": {"color": role, "fill": 0.0}}
     size = max(len(like["y"]), 2)
     series = {"x0": like["x0"], "dx": like["dx"], "y": np.full(size, float(value))}
     shape = {"width": width, "dash": DASHES.get(role, "solid")}
-    return {"type": "scatter", "mode": "lines", "name": plain(name), **series, "line": shape, "meta": {"color": role, "fill": 0.0}}
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": plain(name),
+        **series,
+        "line": shape,
+        "meta": {"color": role, "fill": 0.0},
+    }
 
 
 def _scaling(unit: str, biggest: float) -> tuple[float, str]:
@@ -139,7 +148,9 @@ def _scaling(unit: str, biggest: float) -> tuple[float, str]:
 
 
 def _biggest(traces: Iterable[dict[str, Any]], stacked: bool) -> float:
-    peaks = [float(np.nanmax(np.abs(trace["y"]))) for trace in traces if len(trace["y"]) and np.isfinite(trace["y"]).any()]
+    peaks = [
+        float(np.nanmax(np.abs(trace["y"]))) for trace in traces if len(trace["y"]) and np.isfinite(trace["y"]).any()
+    ]
     return (sum(peaks) if stacked else max(peaks)) if peaks else 0.0
 
 
@@ -168,10 +179,19 @@ def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict
 
 
 def _y_axis(unit: str, y_min: float | None, y_max: float | None, top: float, mirrored: bool) -> dict[str, Any]:
-    axis: dict[str, Any] = {"nticks": 5, "ticksuffix": f" {plain(unit)}" if unit else "", "showticksuffix": "last", "tickformat": ",~r"}
+    axis: dict[str, Any] = {
+        "nticks": 5,
+        "ticksuffix": f" {plain(unit)}" if unit else "",
+        "showticksuffix": "last",
+        "tickformat": ",~r",
+    }
     if mirrored and top > 0:
         ticks = nice_ticks(-top, top)
-        axis |= {"tickvals": ticks, "ticktext": [f"{abs(tick):,.10g}".replace(",", THIN) for tick in ticks], "range": [-top * 1.08, top * 1.08]}
+        axis |= {
+            "tickvals": ticks,
+            "ticktext": [f"{abs(tick):,.10g}".replace(",", THIN) for tick in ticks],
+            "range": [-top * 1.08, top * 1.08],
+        }
         axis["ticktext"][-1] += f" {plain(unit)}"
     elif y_max is not None and y_max > 0:
         axis["range"] = [y_min or 0, max(y_max, top) * 1.04]
@@ -196,7 +216,14 @@ def layout(about: About | None, y_axis: dict[str, Any], *, legend: bool) -> dict
         "separators": f".{THIN}",
         "dragmode": "zoom",
         "showlegend": legend,
-        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
     }
 
 
@@ -257,18 +284,39 @@ def column_text(column: object) -> str:
     return " · ".join(str(part) for part in column if str(part)) if isinstance(column, tuple) else str(column)
 
 
-def heat(frame: pd.DataFrame, *, unit: str, about: About | None = None, names: Sequence[object] | None = None, top: float | None = None) -> Figure:
+def heat(
+    frame: pd.DataFrame,
+    *,
+    unit: str,
+    about: About | None = None,
+    names: Sequence[object] | None = None,
+    top: float | None = None,
+) -> Figure:
     """A heat map, one row a column of the frame: who does what when, where lines would be a tangle."""
     first, dx, _values = _regular(frame.iloc[:, 0], frame.attrs.get("step"))
-    table = np.vstack([_regular(frame.iloc[:, place], dx)[2] for place in range(frame.shape[1])]) if frame.shape[1] else np.zeros((0, 0))
+    table = (
+        np.vstack([_regular(frame.iloc[:, place], dx)[2] for place in range(frame.shape[1])])
+        if frame.shape[1]
+        else np.zeros((0, 0))
+    )
     peak = top if top is not None else float(np.nanmax(table)) if np.isfinite(table).any() else 1.0
     factor, shown = _scaling(unit, peak)
-    texts = [plain(name) for name in (names if names is not None else [column_text(column) for column in frame.columns])]
+    texts = [
+        plain(name) for name in (names if names is not None else [column_text(column) for column in frame.columns])
+    ]
     trace = {
-        "type": "heatmap", "z": packed(table * factor), "x0": first * 1000, "dx": dx * 1000, "y": texts, "zmin": 0,
-        "zmax": peak * factor or 1.0, "hovertemplate": f"%{{y}}: %{{z:,.3~f}} {plain(shown)}<extra></extra>",
-        "meta": {"scale": "used"}, "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": f" {plain(shown)}", "nticks": 4},
-        "ygap": 1 if len(texts) <= 60 else 0, "hoverongaps": False,
+        "type": "heatmap",
+        "z": packed(table * factor),
+        "x0": first * 1000,
+        "dx": dx * 1000,
+        "y": texts,
+        "zmin": 0,
+        "zmax": peak * factor or 1.0,
+        "hovertemplate": f"%{{y}}: %{{z:,.3~f}} {plain(shown)}<extra></extra>",
+        "meta": {"scale": "used"},
+        "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": f" {plain(shown)}", "nticks": 4},
+        "ygap": 1 if len(texts) <= 60 else 0,
+        "hoverongaps": False,
     }
     page = layout(about, {"type": "category", "autorange": "reversed", "nticks": 12, "showgrid": False}, legend=False)
     return {"data": [trace], "layout": {**page, "hovermode": "closest"}}
@@ -280,10 +328,22 @@ def bars(labels: Sequence[object], values: Sequence[float], *, unit: str, role: 
     factor, shown = _scaling(unit, biggest)
     texts = [plain(label) for label in labels]
     trace = {
-        "type": "bar", "orientation": "h", "y": texts, "x": packed(np.asarray(values, dtype=float) * factor), "name": plain(name),
-        "hovertemplate": f"%{{y}}: %{{x:,.3~f}} {plain(shown)}<extra></extra>", "meta": {"color": role, "fill": 0.0},
+        "type": "bar",
+        "orientation": "h",
+        "y": texts,
+        "x": packed(np.asarray(values, dtype=float) * factor),
+        "name": plain(name),
+        "hovertemplate": f"%{{y}}: %{{x:,.3~f}} {plain(shown)}<extra></extra>",
+        "meta": {"color": role, "fill": 0.0},
     }
     y_axis = {"type": "category", "autorange": "reversed", "showgrid": False, "ticksuffix": " "}
     page = layout(None, y_axis, legend=False)
-    page["xaxis"] = {"type": "linear", "nticks": 5, "ticksuffix": f" {plain(shown)}", "showticksuffix": "last", "fixedrange": True, "rangemode": "tozero"}
+    page["xaxis"] = {
+        "type": "linear",
+        "nticks": 5,
+        "ticksuffix": f" {plain(shown)}",
+        "showticksuffix": "last",
+        "fixedrange": True,
+        "rangemode": "tozero",
+    }
     return {"data": [trace], "layout": {**page, "hovermode": "closest", "bargap": 0.35}}

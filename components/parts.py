@@ -13,17 +13,45 @@ from components.text import N_, _
 
 # state of a job as Slurm writes it → tone of its badge
 STATE_TONES = {
-    "RUNNING": "info", "COMPLETING": "info", "PENDING": "muted", "CONFIGURING": "info", "COMPLETED": "good", "SUSPENDED": "warn",
-    "PREEMPTED": "warn", "REQUEUED": "warn", "CANCELLED": "muted", "FAILED": "bad", "TIMEOUT": "bad", "NODE_FAIL": "bad",
-    "BOOT_FAIL": "bad", "OUT_OF_MEMORY": "bad", "DEADLINE": "bad",
+    "RUNNING": "info",
+    "COMPLETING": "info",
+    "PENDING": "muted",
+    "CONFIGURING": "info",
+    "COMPLETED": "good",
+    "SUSPENDED": "warn",
+    "PREEMPTED": "warn",
+    "REQUEUED": "warn",
+    "CANCELLED": "muted",
+    "FAILED": "bad",
+    "TIMEOUT": "bad",
+    "NODE_FAIL": "bad",
+    "BOOT_FAIL": "bad",
+    "OUT_OF_MEMORY": "bad",
+    "DEADLINE": "bad",
 }
 STATE_WORDS = {
-    "RUNNING": N_("Running"), "COMPLETING": N_("Completing"), "PENDING": N_("Pending"), "CONFIGURING": N_("Configuring"),
-    "COMPLETED": N_("Completed"), "SUSPENDED": N_("Suspended"), "PREEMPTED": N_("Preempted"), "REQUEUED": N_("Requeued"),
-    "CANCELLED": N_("Cancelled"), "FAILED": N_("Failed"), "TIMEOUT": N_("Timed out"), "NODE_FAIL": N_("Node failed"),
-    "BOOT_FAIL": N_("Boot failed"), "OUT_OF_MEMORY": N_("Out of memory"), "DEADLINE": N_("Missed its deadline"),
+    "RUNNING": N_("Running"),
+    "COMPLETING": N_("Completing"),
+    "PENDING": N_("Pending"),
+    "CONFIGURING": N_("Configuring"),
+    "COMPLETED": N_("Completed"),
+    "SUSPENDED": N_("Suspended"),
+    "PREEMPTED": N_("Preempted"),
+    "REQUEUED": N_("Requeued"),
+    "CANCELLED": N_("Cancelled"),
+    "FAILED": N_("Failed"),
+    "TIMEOUT": N_("Timed out"),
+    "NODE_FAIL": N_("Node failed"),
+    "BOOT_FAIL": N_("Boot failed"),
+    "OUT_OF_MEMORY": N_("Out of memory"),
+    "DEADLINE": N_("Missed its deadline"),
 }
-SEVERITY_ICONS = {"bad": "exclamation-octagon-fill", "warn": "exclamation-triangle-fill", "info": "info-circle-fill", "good": "check-circle-fill"}
+SEVERITY_ICONS = {
+    "bad": "exclamation-octagon-fill",
+    "warn": "exclamation-triangle-fill",
+    "info": "info-circle-fill",
+    "good": "check-circle-fill",
+}
 SEVERITY_WORDS = {"bad": N_("serious"), "warn": N_("worth a look"), "info": N_("to know"), "good": N_("good")}
 
 
@@ -56,9 +84,15 @@ def segments(parts: Sequence[tuple[float, str, str]]) -> html.Div:
     whole = sum(part[0] for part in parts) or 1
     pieces = [
         html.I(title=text, style={"width": f"{weight / whole * 100:.2f}%", "background": f"var(--tt-{role})"})
-        for weight, role, text in parts if weight > 0
+        for weight, role, text in parts
+        if weight > 0
     ]
-    return html.Div(pieces, className="tt-meter tt-segments", role="img", **{"aria-label": ", ".join(part[2] for part in parts if part[0] > 0)})
+    return html.Div(
+        pieces,
+        className="tt-meter tt-segments",
+        role="img",
+        **{"aria-label": ", ".join(part[2] for part in parts if part[0] > 0)},
+    )
 
 
 def spark(values: Sequence[float], role: str = "used", label: str = "", top: float | None = None) -> html.Div:
@@ -81,7 +115,15 @@ def spark(values: Sequence[float], role: str = "used", label: str = "", top: flo
 
 
 def tile(
-    label: str, value: Any, *, base: str = "", share: float | None = None, role: str = "used", note: Any = "", extra: Any = None, title: str = "",
+    label: str,
+    value: Any,
+    *,
+    base: str = "",
+    share: float | None = None,
+    role: str = "used",
+    note: Any = "",
+    extra: Any = None,
+    title: str = "",
 ) -> html.Div:
     """A headline number: what it is, the number and its base, a meter, a line of context.
 
@@ -89,7 +131,11 @@ def tile(
     """
     parts = [
         html.Div(label, className="tt-tile-label"),
-        html.Div([value, html.Span(f" {base}", className="tt-tile-base") if base else None], className="tt-tile-value num", title=title or None),
+        html.Div(
+            [value, html.Span(f" {base}", className="tt-tile-base") if base else None],
+            className="tt-tile-value num",
+            title=title or None,
+        ),
     ]
     if share is not None:
         parts.append(meter(share, role))
@@ -112,12 +158,18 @@ def empty(sentence: str, name: str = "inbox", tone: str = "muted", action: Any =
 
 def notice(text: Any, tone: str = "info") -> html.Div:
     """A full-width line that says something about the whole page."""
-    return html.Div([icon(SEVERITY_ICONS.get(tone, "info-circle-fill")), html.Div(text)], className=f"tt-notice tt-{tone}", role="status")
+    return html.Div(
+        [icon(SEVERITY_ICONS.get(tone, "info-circle-fill")), html.Div(text)],
+        className=f"tt-notice tt-{tone}",
+        role="status",
+    )
 
 
 def copy_button(text: str) -> html.Button:
     """Copies a text; the browser's script does it."""
-    return html.Button([icon("clipboard"), html.Span(_("Copy"))], className="tt-btn tt-btn-small", type="button", **{"data-copy": text})
+    return html.Button(
+        [icon("clipboard"), html.Span(_("Copy"))], className="tt-btn tt-btn-small", type="button", **{"data-copy": text}
+    )
 
 
 def request_box(lines: Sequence[str]) -> html.Div:
@@ -126,19 +178,39 @@ def request_box(lines: Sequence[str]) -> html.Div:
     return html.Div([html.Pre(text, className="tt-ask"), copy_button(text)], className="tt-ask-row")
 
 
-def finding_row(severity: str, headline: str, evidence: str = "", *, advice: str = "", request: Sequence[str] = (), why: str = "", target: str = "") -> html.Div:
+def finding_row(
+    severity: str,
+    headline: str,
+    evidence: str = "",
+    *,
+    advice: str = "",
+    request: Sequence[str] = (),
+    why: str = "",
+    target: str = "",
+) -> html.Div:
     """One finding in plain words: headline, evidence, what to do, lines to paste, and links to why and to the chart."""
     links = []
     if target:
         links.append(html.A(_("Show"), href=f"#{target}", className="tt-link"))
     if why:
-        links.append(html.A([_("Why?"), icon("box-arrow-up-right")], href=why, target="_blank", rel="noreferrer", className="tt-link"))
+        links.append(
+            html.A(
+                [_("Why?"), icon("box-arrow-up-right")],
+                href=why,
+                target="_blank",
+                rel="noreferrer",
+                className="tt-link",
+            )
+        )
     body = [
         html.Div([html.B(headline), " ", html.Span(evidence, className="tt-muted")]),
         html.Div(advice, className="tt-advice") if advice else None,
         request_box(request) if request else None,
     ]
-    mark = html.Div(icon(SEVERITY_ICONS.get(severity, "info-circle-fill"), _(SEVERITY_WORDS.get(severity, severity))), className=f"tt-mark tt-mark-{severity}")
+    mark = html.Div(
+        icon(SEVERITY_ICONS.get(severity, "info-circle-fill"), _(SEVERITY_WORDS.get(severity, severity))),
+        className=f"tt-mark tt-mark-{severity}",
+    )
     return html.Div([mark, html.Div(body), html.Div(links, className="tt-finding-links")], className="tt-finding")
 
 
@@ -146,8 +218,11 @@ def life_line(parts: Sequence[tuple[float, str, str]], caption: Any = "") -> htm
     """The life of a job as one line; parts are (seconds, kind, text), kinds: wait, queued, ran, lost, left."""
     whole = sum(max(part[0], 0) for part in parts) or 1
     pieces = [
-        html.Span(text, className=f"tt-life-{kind}", title=text, style={"flexGrow": f"{max(seconds / whole, 0.004):.4f}"})
-        for seconds, kind, text in parts if seconds > 0
+        html.Span(
+            text, className=f"tt-life-{kind}", title=text, style={"flexGrow": f"{max(seconds / whole, 0.004):.4f}"}
+        )
+        for seconds, kind, text in parts
+        if seconds > 0
     ]
     return html.Div([html.Div(pieces, className="tt-life"), html.Div(caption, className="tt-muted tt-small num")])
 

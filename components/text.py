@@ -53,6 +53,7 @@ SOURCES = {
     "prometheus": N_("The metrics server"),
     "slurm": N_("The accounting database"),
     "portal": N_("The portal's own database"),
+    "any": N_("A data source"),
 }
 
 WHY = {
@@ -68,7 +69,9 @@ WHY = {
 }
 
 BAD_INPUT = {
-    "job_id": N_("That is not a job id. Job ids look like 123456, 123456_7 (task of an array) or 123456+1 (part of a job)."),
+    "job_id": N_(
+        "That is not a job id. Job ids look like 123456, 123456_7 (task of an array) or 123456+1 (part of a job)."
+    ),
     "job_range": N_("That range of jobs runs backwards. Write the smaller id first: 100-105."),
     "too_many_jobs": N_("That is too many jobs to compare at once. Choose at most %(limit)s."),
     "no_jobs": N_("No job was named. Write ids with commas: 100-105,107."),
@@ -102,13 +105,23 @@ def why_sentence(why: Why, what: str = "") -> str:
 def _source_sentence(error: SourceError) -> str:
     source = _(SOURCES.get(error.source, SOURCES["prometheus"]))
     if isinstance(error, SourceDown):
-        return _("%(source)s cannot be reached. The rest of the page is not affected; reload in a minute.", source=source)
+        return _(
+            "%(source)s cannot be reached. The rest of the page is not affected; reload in a minute.", source=source
+        )
     if isinstance(error, SourceSlow):
-        return _("%(source)s took too long to answer. Choose a shorter time range, or reload in a minute.", source=source)
+        return _(
+            "%(source)s took too long to answer. Choose a shorter time range, or reload in a minute.", source=source
+        )
     if isinstance(error, SourceRefused):
-        return _("%(source)s refused the question. Choose a shorter time range; if that does not help, tell support.", source=source)
+        return _(
+            "%(source)s refused the question. Choose a shorter time range; if that does not help, tell support.",
+            source=source,
+        )
     if isinstance(error, SourceBroken):
-        return _("%(source)s gave an answer that cannot be read. Reload in a minute; if it stays, tell support.", source=source)
+        return _(
+            "%(source)s gave an answer that cannot be read. Reload in a minute; if it stays, tell support.",
+            source=source,
+        )
     return _("%(source)s has a problem. Reload in a minute.", source=source)
 
 

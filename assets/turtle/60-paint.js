@@ -1,0 +1,107 @@
+// Charts arrive with names for colours and times in UTC; here they get the theme's colours and the reader's zone.
+"use strict";
+(function () {
+  const T = window.turtle;
+  const offset = (ms) => -new Date(ms).getTimezoneOffset() * 60000;
+  const seen = (hex, alpha) => {
+    const n = parseInt(hex.slice(1), 16);
+    return "rgba(" + [n >> 16, (n >> 8) & 255, n & 255, alpha].join(",") + ")";
+  };
+  const points = (trace) => {
+    const data = trace.z || trace.y;
+    if (!data || !data.bdata) return Array.isArray(data) ? data.length : 0;
+    const count = Math.floor((data.bdata.length * 3) / 4 / 4);
+    return data.shape ? Number(data.shape.split(",")[1]) : count;
+  };
+  function place(trace) {
+    if (typeof trace.x0 !== "number" || !trace.dx) return;
+    const n = points(trace), last = trace.x0 + trace.dx * Math.max(n - 1, 0);
+    if (offset(trace.x0) === offset(last)) { trace.x0 += offset(trace.x0); return; }
+    // the clocks change within the chart: every point by itself
+    trace.x = Array.from({ length: n }, (_, i) => trace.x0 + i * trace.dx).map((ms) => ms + offset(ms));
+    delete trace.x0; delete trace.dx;
+  }
+  function colour(trace) {
+    const meta = trace.meta || {};
+    if (meta.scale) { trace.colorscale = [[0, T.css("surface")], [0.02, seen(T.css(meta.scale), 0.14)], [1, T.css(meta.scale)]]; return; }
+    const names = Array.isArray(meta.color) ? meta.color : null;
+    if (names) { trace.marker = Object.assign({}, trace.marker, { color: names.map(T.css) }); return; }
+    const hex = T.css(meta.color || "s1") || "#888888";
+    if (trace.type === "bar" || trace.type === "pie") { trace.marker = Object.assign({ line: { width: 0 } }, trace.marker, { color: hex }); return; }
+    trace.line = Object.assign({}, trace.line, { color: hex });
+    if (trace.marker) trace.marker = Object.assign({}, trace.marker, { color: hex });
+    if (trace.fill || trace.stackgroup) trace.fillcolor = seen(hex, meta.fill || 0.16);
+  }
+  function axis(found) {
+    const shown = Object.assign({ gridcolor: T.css("border"), zerolinecolor: T.css("alloc"), linecolor: T.css("border"), tickcolor: T.css("border"), zerolinewidth: 1 }, found);
+    return shown;
+  }
+  function frame(layout) {
+    const look = Object.assign({}, layout);
+    Object.keys(look).filter((key) => /^[xy]axis/.test(key)).forEach((key) => { look[key] = axis(look[key]); });
+    const x = look.xaxis;
+    if (x && x.type === "date") {
+      if (x.range) x.range = x.range.map((ms) => (typeof ms === "number" ? ms + offset(ms) : ms));
+      x.uirevision = String(x.range);
+      x.tickformatstops = [{ dtickrange: [null, 86399999], value: "%H:%M" }, { dtickrange: [86400000, 2591999999], value: "%-d %b" }, { dtickrange: ["M1", null], value: "%b %Y" }];
+      x.hoverformat = "%a %-d %b %H:%M:%S";
+      x.unifiedhovertitle = { text: "%{x|%a %-d %b %H:%M}" };
+    }
+    (look.shapes || []).forEach((shape) => ["x0", "x1"].forEach((key) => { if (typeof shape[key] === "number" && shape.xref !== "paper") shape[key] += offset(shape[key]); if (shape.meta && shape.meta.color) { shape.line = Object.assign({}, shape.line, { color: T.css(shape.meta.color) }); shape.fillcolor = seen(T.css(shape.meta.color), 0.1); } }));
+    (look.annotations || []).forEach((note) => { if (typeof note.x === "number" && note.xref !== "paper") note.x += offset(note.x); });
+    const font = { family: "Inter, system-ui, sans-serif", size: 12, color: T.css("muted") };
+    return Object.assign(look, {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, uirevision: "kept", autosize: true,
+      height: look.height || (T.phone() ? 200 : 230), modebar: { remove: [] },
+      legend: Object.assign({ font: Object.assign({}, font), itemwidth: 30 }, look.legend),
+      hoverlabel: { bgcolor: T.css("surface"), bordercolor: T.css("border"), font: Object.assign({}, font, { color: T.css("ink") }), namelength: 40 },
+    });
+  }
+  const fonts = document.fonts && document.fonts.load ? document.fonts.load("500 12px Inter").catch(() => null) : Promise.resolve();
+  async function paint(figure) {
+    const none = window.dash_clientside.no_update;
+    if (!figure || !figure.data) return [none, none];
+    await fonts; // the legend is measured with the font it is drawn in
+    const drawn = { data: structuredClone(figure.data), layout: frame(structuredClone(figure.layout || {})) };
+    drawn.data.forEach((trace) => { place(trace); colour(trace); });
+    T.settle();
+    return [drawn, "tt-plot"];
+  }
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { turtle: Object.assign({}, (window.dash_clientside || {}).turtle, { paint }) });
+
+  // One cursor for all charts of the page, and zooming one zooms the page.
+  const plots = () => Array.from(document.querySelectorAll(".tt-plot:not(.tt-waiting) .js-plotly-plot"));
+  function cursors(from, x) {
+    plots().forEach((plot) => {
+      const box = plot._fullLayout, host = plot.parentElement;
+      let mark = host.querySelector(":scope > .tt-cursor");
+      if (x === null || plot === from || !box || !box.xaxis || box.xaxis.type !== "date") { if (mark) mark.remove(); return; }
+      const at = box.xaxis.d2p(x);
+      if (!mark) { mark = document.createElement("div"); mark.className = "tt-cursor"; host.style.position = "relative"; host.appendChild(mark); }
+      mark.hidden = at < 0 || at > box.xaxis._length;
+      Object.assign(mark.style, { left: box._size.l + at + "px", top: box._size.t + "px", height: box.yaxis._length + "px" });
+    });
+  }
+  function bind(plot) {
+    plot.dataset.tt = "1";
+    let waiting = false;
+    plot.on("plotly_hover", (event) => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => { waiting = false; cursors(plot, event.xvals ? event.xvals[0] : event.points[0].x); });
+    });
+    plot.on("plotly_unhover", () => requestAnimationFrame(() => cursors(null, null)));
+    plot.on("plotly_relayout", (event) => {
+      const low = event["xaxis.range[0]"], high = event["xaxis.range[1]"];
+      if (low === undefined || high === undefined || plot._fullLayout.xaxis.type !== "date") return;
+      T.zoom(local(low), local(high));
+    });
+    plot.on("plotly_doubleclick", () => T.stepBack());
+  }
+  // what plotly calls a time is the reader's clock: read it as such
+  function local(text) {
+    const d = typeof text === "number" ? new Date(text) : new Date(String(text).replace(" ", "T").slice(0, 23) + "Z");
+    return new Date(d.getUTCFullYear(), d.getUTCMonth(), d.getUTCDate(), d.getUTCHours(), d.getUTCMinutes(), d.getUTCSeconds());
+  }
+  T.onDom.push(() => plots().filter((plot) => plot.on && !plot.dataset.tt).forEach(bind));
+})();

@@ -1,0 +1,92 @@
+// Time range and refresh live in the address; changing them rereads the sections and never calls Dash's router.
+"use strict";
+(function () {
+  const T = window.turtle;
+  let depth = 0, every = 0, read = Date.now(), known = location.pathname + location.search;
+  const iso = (d) => d.toISOString().slice(0, 19) + "Z";
+
+  function go(changes, push) {
+    const now = T.params();
+    Object.entries(changes).forEach(([key, value]) => (value ? now.set(key, value) : now.delete(key)));
+    const text = now.toString().replace(/%3A/g, ":"), target = location.pathname + (text ? "?" + text : "") + location.hash;
+    if (target === location.pathname + location.search + location.hash) return false;
+    if (push) { history.pushState({}, "", target); depth += 1; } else history.replaceState(history.state, "", target);
+    known = location.pathname + location.search;
+    return true;
+  }
+  T.zoom = (low, high) => { if (high - low >= 1000 && go({ from: iso(low), to: iso(high) }, true)) apply(); };
+  T.stepBack = () => { if (depth > 0) history.back(); };
+  function apply() { T.label(); read = Date.now(); T.reload(true); }
+
+  T.label = function () {
+    const label = document.querySelector('[data-label="range"]');
+    if (!label) return;
+    const p = T.params(), from = p.get("from") || "", to = p.get("to") || "now";
+    const preset = to === "now" ? document.querySelector('[data-range="' + CSS.escape(from) + '"]:not([data-range=""])') : null;
+    let text = preset ? preset.textContent : "";
+    if (!text && T.span) {
+      const a = new Date(T.span.from * 1000), b = new Date(T.span.to * 1000);
+      const hours = Math.round((T.span.to - T.span.from) / 3600);
+      text = !from && hours === 24 && Date.now() - b < 120000 ? (document.querySelector('[data-range="now-24h"]') || {}).textContent : T.day(a) + " " + T.clock(a) + " – " + (T.day(a) === T.day(b) ? "" : T.day(b) + " ") + T.clock(b);
+    }
+    label.textContent = text || T.words("usual");
+    document.querySelectorAll("[data-range]").forEach((one) => one.classList.toggle("on", one.dataset.range === from && to === "now"));
+    document.querySelectorAll("[data-range-back]").forEach((one) => { one.disabled = depth === 0; one.hidden = depth === 0; });
+    document.querySelectorAll("[data-zone]").forEach((one) => { one.textContent = T.zone; });
+    interval();
+  };
+  function interval() {
+    const asked = Number(T.params().get("refresh"));
+    if ([30, 60, 300].includes(asked)) every = asked;
+    document.querySelectorAll("[data-refresh-every]").forEach((one) => {
+      const on = Number(one.dataset.refreshEvery) === every;
+      one.classList.toggle("on", on);
+      const label = document.querySelector('[data-label="refresh"]');
+      if (on && label) label.textContent = one.textContent;
+    });
+  }
+  T.arrived = () => { read = Date.now(); known = location.pathname + location.search; fields(); };
+  function fields() {
+    if (!T.span) return;
+    const write = (id, t) => { const d = new Date(t * 1000), p = (n) => String(n).padStart(2, "0"), box = document.querySelector("#" + id + ", #" + id + " input"); if (box && document.activeElement !== box) type(box.matches("input") ? box : box.querySelector("input"), d.getFullYear() + "-" + p(d.getMonth() + 1) + "-" + p(d.getDate()) + " " + p(d.getHours()) + ":" + p(d.getMinutes())); };
+    write("tt-from", T.span.from); write("tt-to", T.span.to);
+  }
+  function type(box, text) { if (box) Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(box, text); }
+  function typed(id) {
+    const box = document.querySelector("#" + id), text = ((box && (box.value !== undefined ? box.value : (box.querySelector("input") || {}).value)) || "").trim();
+    if (/^now(-\d{1,6}[smhdw])?$/.test(text)) return text;
+    const d = new Date(text.replace(" ", "T"));
+    return isNaN(d) ? null : iso(d);
+  }
+  document.addEventListener("click", (event) => {
+    const hit = (selector) => event.target.closest && event.target.closest(selector);
+    let one;
+    if ((one = hit("[data-range]"))) { if (go({ from: one.dataset.range, to: one.dataset.range ? "now" : "" }, true)) apply(); shut(one); }
+    else if ((one = hit("[data-range-apply]"))) { event.preventDefault(); const a = typed("tt-from"), b = typed("tt-to"); if (a && b) { if (go({ from: a, to: b }, true)) apply(); shut(one); } else { one.title = T.words("bad_time"); one.classList.add("tt-bad"); setTimeout(() => one.classList.remove("tt-bad"), 1500); } }
+    else if (hit("[data-range-back]")) T.stepBack();
+    else if ((one = hit("[data-refresh-every]"))) { every = Number(one.dataset.refreshEvery); go({ refresh: every ? String(every) : "" }, false); interval(); read = Date.now(); shut(one); }
+    else if ((one = hit("[data-refresh-now]"))) { read = Date.now(); T.reload(true); shut(one); }
+    else if ((one = hit("details[data-drop=range] > summary"))) fields();
+  });
+  const shut = (inside) => { const box = inside.closest("details"); if (box) box.open = false; };
+  // Back and forward within one page only change the range: reread, and keep Dash's router out of it
+  window.addEventListener("popstate", (event) => {
+    const [path] = known.split("?");
+    if (location.pathname !== path || location.pathname + location.search === known) return;
+    depth = Math.max(0, depth - 1);
+    known = location.pathname + location.search;
+    event.stopImmediatePropagation();
+    apply();
+  }, true);
+  // A link to the page one is on: Dash sees no change, the sections must
+  window.addEventListener("_dashprivate_pushstate", () => {
+    const before = known, visit = T.visit;
+    setTimeout(() => { if (T.visit === visit && location.pathname + location.search !== before && location.pathname === before.split("?")[0]) { known = location.pathname + location.search; apply(); } }, 400);
+  });
+  setInterval(() => {
+    if (!every || document.hidden || Date.now() - read < every * 1000) return;
+    read = Date.now();
+    T.reload(false);
+  }, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && every && Date.now() - read >= every * 1000) { read = Date.now(); T.reload(false); } });
+})();

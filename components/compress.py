@@ -1,0 +1,96 @@
+"""Compressed answers: scripts and styles once and kept on disk, everything else quickly on the way out."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import logging
+import os
+import threading
+from pathlib import Path
+
+import brotli
+from dash import Dash
+from flask import Response, request
+
+from components.links import below_base
+from core.settings import Settings
+
+STATIC = ("/_dash-component-suites/", "/assets/")
+SMALLEST = 1400  # one packet: not worth compressing
+TEXTS = ("text/", "application/json", "application/javascript", "image/svg+xml")
+DAY = 86400
+log = logging.getLogger(__name__)
+
+
+class Kept:
+    """Compressed copies of static files, in memory and in the cache folder, so that each is compressed once per installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "static"
+        self._memory: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, body: bytes, coding: str) -> bytes:
+        """The compressed form of a body."""
+        key = f"{hashlib.sha256(body).hexdigest()[:32]}.{coding}"
+        found = self._memory.get(key)
+        if found is None:
+            with self._lock:  # threads that want the same bundle wait for the first
+                found = self._memory.get(key) or self._load(key, body, coding)
+                self._memory[key] = found
+        return found
+
+    def _load(self, key: str, body: bytes, coding: str) -> bytes:
+        path = self.folder / key
+        try:
+            return path.read_bytes()
+        except OSError:
+            made = brotli.compress(body, quality=9) if coding == "br" else gzip.compress(body, 9, mtime=0)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
+            part.write_bytes(made)
+            part.replace(path)
+        except OSError as error:
+            log.warning("compressed copies are not kept on disk: %s", error)
+        return made
+
+
+def _coding() -> str:
+    accepted = request.accept_encodings
+    return next((name for name in ("br", "gzip") if name in accepted), "")
+
+
+def install(app: Dash, settings: Settings) -> None:
+    """Compress answers and let browsers keep the static ones."""
+    kept = Kept(settings.server.cache_dir)
+
+    @app.server.after_request
+    def compress(response: Response) -> Response:
+        path = below_base(settings, request.path) or "/"
+        static = path.startswith(STATIC)
+        if static and response.status_code in (200, 304) and "max-age" not in response.headers.get("Cache-Control", ""):
+            fresh = DAY * 365 if request.args.get("m") else DAY
+            response.headers["Cache-Control"] = f"public, max-age={fresh}"
+        kind = response.mimetype or ""
+        coding = _coding()
+        if (
+            not coding
+            or response.status_code != 200
+            or not kind.startswith(TEXTS)
+            or "Content-Encoding" in response.headers
+        ):
+            return response
+        response.direct_passthrough = False
+        body = response.get_data()
+        if len(body) < SMALLEST:
+            return response
+        if static:
+            response.set_data(kept.get(body, coding))
+        else:
+            response.set_data(brotli.compress(body, quality=4) if coding == "br" else gzip.compress(body, 4))
+        response.headers["Content-Encoding"] = coding
+        response.headers.add("Vary", "Accept-Encoding")
+        response.headers.pop("ETag", None)
+        return response

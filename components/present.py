@@ -1,0 +1,145 @@
+"""The one gate between data and people: hides, abbreviates or shows names as the site says, and makes text plain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.settings import Settings
+from core.viewer import Viewer
+
+# what a column or a level of this name holds
+KINDS: dict[str, str] = {
+    "user": "person",
+    "person": "person",
+    "login": "person",
+    "full_name": "person",
+    "cancelled_by_name": "person",
+    "coordinator": "person",
+    "account": "account",
+    "project": "account",
+    "name": "job_name",
+    "job_name": "job_name",
+    "exe": "path",
+    "work_dir": "path",
+    "submit_line": "path",
+    "script": "path",
+    "std_out": "path",
+    "std_err": "path",
+    "path": "path",
+    "node": "host",
+    "host": "host",
+    "instance": "host",
+    "node_list": "host",
+    "reason": "free_text",
+    "comment": "free_text",
+    "admin_comment": "free_text",
+    "system_comment": "free_text",
+}
+# kinds the public never reads
+PRIVATE = frozenset({"person", "account", "job_name", "path", "free_text"})
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_text(value: Any) -> Any:
+    """A text without control and direction characters (line ends and tabs stay); anything else unchanged."""
+    return _CONTROL.sub("\ufffd", value) if isinstance(value, str) else value
+
+
+class Names:
+    """Writes people's names for one viewer; the same person gets the same text within one answer."""
+
+    def __init__(self, viewer: Viewer, settings: Settings) -> None:
+        self.viewer = viewer
+        self.policy = "hidden" if not viewer.signed_in else settings.site.names
+        self.open = viewer.is_staff
+        self.given: dict[str, str] = {}
+
+    def _masked(self, name: str) -> str:
+        number = len(self.given) + 1
+        if self.policy == "hidden":
+            return f"person {number}"
+        first = "".join(part[0].upper() for part in re.split(r"[\s._-]+", name) if part)[:2]
+        taken = set(self.given.values())
+        return first if first and first not in taken else f"{first}{number}"
+
+    def person(self, name: Any) -> Any:
+        """The name as this viewer may read it."""
+        if not isinstance(name, str) or not name or self.open or self.policy == "names" or name == self.viewer.name:
+            return plain_text(name)
+        if name not in self.given:
+            self.given[name] = self._masked(name)
+        return self.given[name]
+
+    def of_kind(self, kind: str, value: Any) -> Any:
+        """A value of a column kind as this viewer may read it."""
+        if kind == "person":
+            return self.person(value)
+        if not self.viewer.signed_in and not self.open and kind in PRIVATE and isinstance(value, str) and value:
+            return "…"
+        return plain_text(value)
+
+
+def _levels(columns: pd.MultiIndex, names: Names) -> pd.MultiIndex:
+    kinds = [KINDS.get(str(level), "") for level in columns.names]
+    if columns.empty:
+        return columns
+    rows = [tuple(names.of_kind(kind, part) for kind, part in zip(kinds, row, strict=True)) for row in columns]
+    return pd.MultiIndex.from_tuples(rows, names=columns.names)
+
+
+def present_frame(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
+    """A frame with its names and texts as one viewer may read them; numbers, index, attributes unchanged."""
+    shown = frame.copy(deep=False)
+    if isinstance(frame.columns, pd.MultiIndex):
+        shown.columns = _levels(frame.columns, names)
+    else:
+        for place, column in enumerate(frame.columns):
+            series = frame.iloc[:, place]
+            if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
+                kind = KINDS.get(str(column), "")
+                shown.isetitem(place, series.map(lambda value, kind=kind: names.of_kind(kind, value)))
+    shown.attrs = dict(frame.attrs)
+    return shown
+
+
+def present(frames: Mapping[str, Any], viewer: Viewer, settings: Settings) -> dict[str, Any]:
+    """All frames of a section as the viewer may read them; errors and other objects pass unchanged."""
+    names = Names(viewer, settings)
+    return {
+        key: present_frame(value, names) if isinstance(value, pd.DataFrame) else value for key, value in frames.items()
+    }
+
+
+def csv_cell(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula: such texts get a leading apostrophe."""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value
+
+
+def _csv_headers(frame: pd.DataFrame) -> list[str]:
+    unit = str(frame.attrs.get("unit", ""))
+    tail = f" ({unit})" if unit else ""
+    if isinstance(frame.columns, pd.MultiIndex):
+        return [" · ".join(str(part) for part in column if str(part)) + tail for column in frame.columns]
+    return [str(column) + (tail if column == "value" else "") for column in frame.columns]
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A presented frame as CSV: units in the headers, times as UTC ISO, texts guarded against spreadsheet formulas."""
+    table = frame.copy()
+    table.columns = [csv_cell(header) for header in _csv_headers(frame)]
+    for place in range(table.shape[1]):
+        series = table.iloc[:, place]
+        if not pd.api.types.is_numeric_dtype(series.dtype):
+            table.isetitem(place, series.map(csv_cell))
+    if isinstance(table.index, pd.DatetimeIndex):
+        table.index = table.index.strftime("%Y-%m-%dT%H:%M:%SZ")
+        table.index.name = "time (UTC)"
+        return table.to_csv()
+    return table.to_csv(index=False)

@@ -1,0 +1,87 @@
+"""Pages that stand in for another: not found, not allowed, signed out, source down. Each says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+
+from components import parts
+from components.links import link
+from components.section import Bug, failed
+from components.text import N_, _
+from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceError, TurtleError
+from core.settings import Settings
+from core.viewer import Viewer
+
+# error → (icon, headline, what to do)
+SAID: tuple[tuple[type, str, str, str], ...] = (
+    (
+        NotSignedIn,
+        "door-open",
+        N_("Please sign in"),
+        N_("This page shows figures of people, so it needs to know who you are."),
+    ),
+    (
+        NotAllowed,
+        "lock",
+        N_("Not for this account"),
+        N_("You are signed in, but this page is for staff. If you should see it, ask support."),
+    ),
+    (
+        NotFound,
+        "signpost",
+        N_("Nothing is here"),
+        N_(
+            "The address is mistyped, the job never existed, or it belongs to somebody else. Check the number, or look in your list of jobs."
+        ),
+    ),
+    (BadInput, "question-circle", N_("That address cannot be read"), ""),
+    (
+        SourceError,
+        "plug",
+        N_("A source of this page does not answer"),
+        N_("The portal itself is fine and looks again each time you reload. Other pages may still work."),
+    ),
+)
+
+
+def _actions(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathname: str) -> list[Any]:
+    found: list[Any] = []
+    if not viewer.signed_in and settings.sign_in.method != "none" and not isinstance(error, Bug | SourceError):
+        found.append(html.A(_("Sign in"), href=sign_in_link(settings, pathname), className="tt-btn tt-btn-primary"))
+    if isinstance(error, SourceError | Bug):
+        found.append(
+            html.Button(
+                [parts.icon("arrow-repeat"), _("Reload")],
+                type="button",
+                className="tt-btn tt-btn-primary",
+                **{"data-reload": "1"},
+            )
+        )
+    if viewer.signed_in and settings.module_on("jobstats"):
+        found.append(parts.page_link(_("My jobs"), link(settings, "/jobs"), "tt-btn"))
+    found.append(parts.page_link(_("Cluster status"), link(settings, "/"), "tt-btn"))
+    return found
+
+
+def sign_in_link(settings: Settings, pathname: str = "/") -> str:
+    """Where signing in begins, coming back to `pathname`."""
+    return settings.sign_in.sign_in_url or link(settings, "/signin", next=pathname)
+
+
+def refused(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathname: str) -> html.Div:
+    """The page shown instead, with what happened and what to do next."""
+    name, headline, advice = next(
+        ((icon, title, text) for kind, icon, title, text in SAID if isinstance(error, kind)),
+        ("exclamation-octagon-fill", N_("Something went wrong here"), ""),
+    )
+    sentence = _(advice) if advice and not isinstance(error, SourceError) else failed(error)
+    body = [
+        html.Div(parts.icon(name), className="tt-refused-icon"),
+        html.H1(_(headline)),
+        html.P(sentence),
+        html.P(_(advice), className="tt-muted") if advice and isinstance(error, SourceError) else None,
+        html.Div(_actions(error, settings, viewer, pathname), className="tt-actions"),
+    ]
+    return html.Div(html.Div(body, className="tt-refused", role="alert"), className="tt-page")

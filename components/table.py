@@ -1,0 +1,116 @@
+"""Tables as plain HTML: sorted and filtered in the browser, with bars, badges and the columns a phone keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from dash import dcc, html
+
+from components import format as text
+from components import parts
+from components.text import N_, _
+
+RIGHT = frozenset({"number", "bytes", "duration", "percent", "bar", "money", "energy"})
+FORMATS: dict[str, Callable[[Any], Any]] = {
+    "number": text.number, "bytes": text.bytes_, "duration": text.duration, "percent": text.percent, "time": text.moment,
+    "money": text.money, "energy": text.energy, "state": parts.state_badge,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column: `key` in the frame, its title, and how it is written.
+
+    kind: text, code, number, bytes, duration (s), percent (0..1), bar (0..1 with a meter), time (UTC s), money, energy (kWh) or state.
+    `draw(row)` draws the cell itself (row: a dict); it is still sorted by `key`. `phone` keeps it on a phone.
+    """
+
+    key: str
+    title: str
+    kind: str = "text"
+    help: str = ""
+    phone: bool = False
+    role: str | Callable[[Any], str] = "used"
+    draw: Callable[[dict[str, Any]], Any] | None = None
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and value != value) or value is pd.NaT or value is pd.NA
+
+
+def _cell(column: Column, row: dict[str, Any]) -> html.Td:
+    value = row.get(column.key)
+    none = _missing(value)
+    if column.draw is not None:
+        shown = column.draw(row)
+    elif none:
+        shown = text.NONE
+    elif column.kind == "bar":
+        role = column.role(value) if callable(column.role) else column.role
+        shown = [text.percent(value), parts.meter(value, role)]
+    elif column.kind == "code":
+        shown = html.Code(str(value))
+    else:
+        shown = FORMATS.get(column.kind, str)(value)
+    classes = ["num tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
+    sort = "" if none else str(value)
+    clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
+    return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort})
+
+
+def _heading(column: Column, sortable: bool) -> html.Th:
+    classes = ["tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
+    number = column.kind not in ("text", "code", "state")
+    attributes = (
+        {"data-col": "number" if number else "text", "tabIndex": "0", "role": "columnheader"} if sortable else {}
+    )
+    return html.Th(
+        _(column.title),
+        title=_(column.help) or None,
+        className=" ".join(filter(None, classes)) or None,
+        scope="col",
+        **attributes,
+    )
+
+
+def table(
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    *,
+    empty: str = N_("Nothing to list."),
+    sortable: bool = True,
+    filtered: bool | None = None,
+    tools: Any = None,
+    row_class: Callable[[dict[str, Any]], str] | None = None,
+    note: str = "",
+) -> Any:
+    """A table of a frame's rows in the frame's order; `empty` is the sentence where there are none.
+
+    Sorting and filtering act on the rows shown; `filtered` None adds the filter from 8 rows on. `tools` (links, pages) stand above
+    it, `note` beside them. No column marked `phone`: the first two are kept.
+    """
+    if frame.empty:
+        return parts.empty(_(empty))
+    if not any(column.phone for column in columns):
+        columns = [Column(**{**vars(column), "phone": place < 2}) for place, column in enumerate(columns)]
+    rows = [
+        html.Tr([_cell(column, row) for column in columns], className=row_class(row) if row_class else None)
+        for row in frame.to_dict("records")
+    ]
+    body = [html.Thead(html.Tr([_heading(column, sortable) for column in columns])), html.Tbody(rows)]
+    above: list[Any] = [tools] if tools is not None else []
+    if filtered if filtered is not None else len(rows) >= 8:
+        above.append(dcc.Input(type="search", placeholder=_("Filter these rows"), className="tt-filter"))
+        above.append(html.Span("", **{"data-shown": "1"}))
+    if note:
+        above.append(html.Span(_(note)))
+    return html.Div(
+        [
+            html.Div(above, className="tt-table-tools") if above else None,
+            html.Div(html.Table(body, className="tt-table"), className="tt-table-box"),
+        ],
+        className="tt-table-all",
+    )
