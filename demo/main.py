@@ -43,6 +43,7 @@ from demo.unpack import UnpackError
 
 CACHE = ROOT / ".cache"
 RULES = ROOT / "deploy" / "recording_rules.yml"
+SUMMARISE_EVERY = 600  # seconds; deploy/turtle-summarise.timer does it as often
 
 
 class Stop(BaseException):
@@ -161,6 +162,13 @@ class Demo:
         self.children.start("portal", command, {"TURTLE_CONFIG": str(settings)})
         self.children.wait_until(lambda: _answers(f"http://127.0.0.1:{self.port}/healthz"), "The portal")
 
+    def summarise(self) -> None:
+        """Store summaries of finished jobs, as a site's timer does; it gives way to whoever looks at pages."""
+        if self.children.runs("summarise"):
+            return
+        command = ["nice", "-n", "15", sys.executable, "app.py", "summarise"]
+        self.children.start("summarise", command, {"TURTLE_CONFIG": str(self.folder / "turtle.toml")}, passing=True)
+
     def run(self) -> NoReturn:
         """Bring everything up, say where it is, and watch over it until a signal comes."""
         programs = servers.find_programs(CACHE / "servers", self.say)
@@ -175,8 +183,11 @@ class Demo:
         self.say("Ready")
         print(welcome(plan, self.port), flush=True)
         while True:
-            time.sleep(1)
-            self.children.check()
+            self.summarise()
+            pause = time.monotonic() + SUMMARISE_EVERY
+            while time.monotonic() < pause:
+                time.sleep(1)
+                self.children.check()
 
 
 def welcome(plan: Plan, port: int) -> str:

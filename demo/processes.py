@@ -23,11 +23,12 @@ class ChildEnded(RuntimeError):
 
 @dataclass
 class Child:
-    """A running process, its name for people and its log file."""
+    """A running process, its name for people and its log file; one that is `passing` may end by itself."""
 
     name: str
     process: subprocess.Popen
     log: Path
+    passing: bool = False
 
     def last_words(self) -> str:
         """The last lines of the log."""
@@ -61,7 +62,9 @@ class Children:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._children: list[Child] = []
 
-    def start(self, name: str, command: list[str], env: dict[str, str] | None = None) -> Child:
+    def start(
+        self, name: str, command: list[str], env: dict[str, str] | None = None, *, passing: bool = False
+    ) -> Child:
         """Start a process in its own group, its output in a log file."""
         path = self._logs / f"{name}.log"
         with path.open("wb") as log:
@@ -74,7 +77,7 @@ class Children:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
-        child = Child(name, process, path)
+        child = Child(name, process, path, passing)
         self._children.append(child)
         self._write()
         return child
@@ -83,11 +86,20 @@ class Children:
         entries = [{"pid": child.process.pid, "started": started_at(child.process.pid)} for child in self._children]
         self._record.write_text(json.dumps(entries))
 
+    def runs(self, name: str) -> bool:
+        """True if a child of this name is running."""
+        return any(child.name == name and child.process.poll() is None for child in self._children)
+
     def check(self) -> None:
-        """Raises ChildEnded when one of them is gone."""
-        for child in self._children:
+        """Raises ChildEnded when one of them is gone; a passing one that failed is only told of."""
+        for child in list(self._children):
             status = child.process.poll()
-            if status is not None:
+            if status is not None and child.passing:
+                self._children.remove(child)
+                self._write()
+                if status:
+                    print(f"{child.name} failed (exit status {status}), the demo goes on; see {child.log}", flush=True)
+            elif status is not None:
                 raise ChildEnded(f"{child.name} ended (exit status {status}); {child.log} says:\n{child.last_words()}")
 
     def wait_until(self, ready: Callable[[], bool], what: str, limit: float = 60.0) -> None:

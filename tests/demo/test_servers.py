@@ -94,6 +94,16 @@ def test_a_child_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
     children.stop()
 
 
+def test_a_passing_child_may_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    children = Children(tmp_path)
+    for status in (0, 3):
+        children.start("errand", [sys.executable, "-c", f"raise SystemExit({status})"], passing=True).process.wait()
+        assert not children.runs("errand")
+        children.check()
+    assert capsys.readouterr().out.count("errand failed (exit status 3)") == 1
+    children.stop()
+
+
 def test_what_a_killed_demo_left_is_ended_and_a_reused_number_is_not(tmp_path: Path) -> None:
     left = subprocess.Popen(SLEEP, start_new_session=True)
     other = subprocess.Popen(SLEEP, start_new_session=True)
