@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.settings import Settings
 from datasources.prometheus.batch import Batch, Grid, Target
-from datasources.prometheus.job_batches import JOB, LUSTRE, joined
+from datasources.prometheus.job_batches import JOB, LUSTRE, jobs, joined
 from datasources.prometheus.promql import matcher, selector
 
 RULES = {
@@ -89,8 +89,43 @@ def gpu_power(settings: Settings) -> Batch:
     )
 
 
+def running(settings: Settings) -> Batch:
+    """What each of some running jobs uses now; `what` is cores, memory (bytes) or gpus (GPUs fully busy). Instant."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        who = jobs(target)
+        parts = {
+            "cores": f"sum by (slurmjobid) (rate({selector('slurm_job_core_usage_total', site, who)}[{grid.window}s])) / 1e9",
+            "memory": f"sum by (slurmjobid) ({selector('slurm_job_memory_rss', site, who)})",
+            "gpus": f"sum by (slurmjobid) ({selector('slurm_job_utilization_gpu', site, who)}) / 100",
+        }
+        return joined(parts)
+
+    return Batch(
+        key="jobs_running", exporter=JOB, expr=expr, levels=("what", "slurmjobid"), labels=("slurmjobid",), instant=True,
+        metrics=("slurm_job_core_usage_total", "slurm_job_memory_rss", "slurm_job_utilization_gpu"),
+    )
+
+
+def several(settings: Settings, kind: str) -> Batch:
+    """Several jobs side by side, one series a job: kind cores (cores), memory (bytes, program), gpus (GPUs fully busy)."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        who = jobs(target)
+        if kind == "cores":
+            return f"sum by (slurmjobid) (rate({selector('slurm_job_core_usage_total', site, who)}[{grid.window}s])) / 1e9"
+        if kind == "memory":
+            parts = [selector(f"slurm_job_memory_{name}", site, who) for name in ("rss", "mapped_file")]
+            return " + ".join(f"sum by (slurmjobid) ({part})" for part in parts)
+        return f"sum by (slurmjobid) ({selector('slurm_job_utilization_gpu', site, who)}) / 100"
+
+    metric = {"cores": "slurm_job_core_usage_total", "memory": "slurm_job_memory_rss", "gpus": "slurm_job_utilization_gpu"}[kind]
+    return Batch(key=f"jobs_{kind}", exporter=JOB, metrics=(metric,), expr=expr, levels=("slurmjobid",), labels=("slurmjobid",))
+
+
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
     return (
         *(recorded(settings, kind) for kind in RULES), now_used(settings), lustre(settings), gpu_power(settings),
+        running(settings), *(several(settings, kind) for kind in ("cores", "memory", "gpus")),
     )

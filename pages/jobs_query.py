@@ -1,0 +1,221 @@
+"""What the page of a person's jobs reads: use now, use over time, and the list with what each job used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from analysis.facts import FACTS_VERSION
+from components.records import Frames
+from core.errors import NoData, NotFound, SourceError, TurtleError, Why
+from core.subjects import Subject, parse_jobs, user
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources.portal.facts import stored_facts
+from datasources.prometheus import job_batches_user, job_frames
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.run import fetch, reason_for_empty
+from datasources.slurm.cluster import current_use
+from datasources.slurm.jobs import JobFilter, jobs_page
+from datasources.sources import Sources
+
+EVERYBODY = "*"
+STATES = (
+    "PENDING", "RUNNING", "SUSPENDED", "COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED",
+    "BOOT_FAIL", "DEADLINE",
+)
+ORDERS = ("submit", "start", "end", "id")
+PAGE = 50
+PAGE_WASTE = 300  # looked through for jobs with something to act on
+FILTERS = ("user", "state", "partition", "account", "name", "id", "node", "waste", "order", "asc", "cursor")
+SHARES = ("cpu_efficiency", "memory_efficiency", "gpu_use")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsView(Subject):
+    """A list of jobs as the address describes it; `timed` says that a time range was named."""
+
+    kind: str = "job_list"
+    user: str = ""
+    states: tuple[str, ...] = ()
+    partition: str = ""
+    account: str = ""
+    name: str = ""
+    ids: str = ""
+    node: str = ""
+    waste: bool = False
+    order: str = "submit"
+    ascending: bool = False
+    cursor: str = ""
+    timed: bool = False
+
+    def query(self, **changes: str) -> dict[str, str]:
+        """The query of this view's address, with changes; "" leaves a parameter out, and so starts at the first page."""
+        have = {
+            "user": self.user, "state": ",".join(self.states), "partition": self.partition, "account": self.account,
+            "name": self.name, "id": self.ids, "node": self.node, "waste": "1" if self.waste else "",
+            "order": "" if self.order == "submit" else self.order, "asc": "1" if self.ascending else "",
+        }
+        return {key: value for key, value in (have | changes).items() if value}
+
+
+def subject_of(params: Mapping[str, str]) -> JobsView:
+    """The subject of /jobs; raises BadInput for names and ids that cannot be."""
+    wanted = params.get("user", "")
+    if wanted and wanted != EVERYBODY:
+        user(wanted)
+    ids = params.get("id", "").strip()
+    if ids:
+        parse_jobs(ids)
+    states = tuple(word for word in params.get("state", "").upper().split(",") if word in STATES)
+    order = params.get("order", "submit")
+    texts = {name: params.get(name, "").strip()[:128] for name in ("partition", "account", "name", "node")}
+    return JobsView(
+        id=wanted, user=wanted, states=states, ids=ids, waste=params.get("waste") == "1", order=order if order in ORDERS else "submit",
+        ascending=params.get("asc") == "1", cursor=params.get("cursor", ""), timed=bool(params.get("from") or params.get("to")), **texts,
+    )
+
+
+def whose(viewer: Viewer, subject: JobsView) -> str | None:
+    """Whose jobs are listed: one's own, for staff anybody's (None: everybody's); raises NotFound for others."""
+    if not subject.user:
+        return viewer.name
+    if viewer.is_staff:
+        return None if subject.user == EVERYBODY else subject.user
+    if subject.user != viewer.name:
+        raise NotFound(f"jobs of {subject.user}")
+    return viewer.name
+
+
+def _one_person(viewer: Viewer, subject: JobsView) -> str:
+    name = whose(viewer, subject)
+    if name is None:
+        raise NoData(Why.NOT_APPLICABLE, "user")
+    return name
+
+
+def use_now(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
+    """Objects: use (datasources.slurm.cluster.Use), used ({cores, memory in bytes, gpus: float} of the last hour, or an error)."""
+    name = _one_person(viewer, subject)
+    hour = replace(when, start=when.now - 3600, end=when.now)
+    batch = job_batches_user.now_used(sources.settings)
+    answer = fetch(sources, (batch,), Target(users=(name,)), hour, viewer=viewer)[batch.key]
+    return {"use": current_use(sources, viewer=viewer, user=name), "used": _hour(answer)}
+
+
+def _hour(answer: pd.DataFrame | TurtleError) -> dict[str, float] | TurtleError:
+    """Cores as the mean of the hour; memory and GPUs as their highest."""
+    if isinstance(answer, TurtleError):
+        return answer
+    found: dict[str, float] = {}
+    for what in ("cores", "memory", "gpus"):
+        part = job_frames.part(answer, what=what)
+        if not part.columns.empty:
+            values = part.sum(axis=1, min_count=1)
+            found[what] = float(values.mean() if what == "cores" else values.max())
+    return {name: value for name, value in found.items() if not math.isnan(value)}
+
+
+def _read(sources: Sources, viewer: Viewer, name: str, batches: tuple[Batch, ...], when: TimeRange) -> dict[str, Any]:
+    target = Target(users=(name,))
+    found = fetch(sources, batches, target, when, viewer=viewer)
+    for batch in batches:
+        frame = found[batch.key]
+        if isinstance(frame, pd.DataFrame) and frame.columns.empty:
+            found[batch.key] = NoData(reason_for_empty(sources, batch, target, when, None), batch.exporter)
+    return found
+
+
+def over_time(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
+    """Frames cores, memory, gpus (levels what, user), gpu_power (levels what, gpu_type; W)."""
+    name = _one_person(viewer, subject)
+    kinds = ("cores", "memory", "gpus")
+    batches = (*(job_batches_user.recorded(sources.settings, kind) for kind in kinds), job_batches_user.gpu_power(sources.settings))
+    found = _read(sources, viewer, name, batches, when)
+    return {kind: found[f"user_{kind}"] for kind in (*kinds, "gpu_power")}
+
+
+def files(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
+    """Frames metadata (levels fs, operation; 1/s) and bandwidth (levels fs, operation; bytes/s)."""
+    name = _one_person(viewer, subject)
+    batch = job_batches_user.lustre(sources.settings)
+    found = _read(sources, viewer, name, (batch,), when)[batch.key]
+    if isinstance(found, TurtleError):
+        return {"metadata": found, "bandwidth": found}
+    data = found.columns.get_level_values("operation").isin(["read_bytes", "write_bytes"])
+    parts = {"metadata": found.loc[:, ~data], "bandwidth": found.loc[:, data]}
+    return {key: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for key, part in parts.items()}
+
+
+def filter_of(viewer: Viewer, subject: JobsView, when: TimeRange) -> JobFilter:
+    """The list's filter; the time range counts only if the address names one."""
+    return JobFilter(
+        user=whose(viewer, subject), account=subject.account or None, partition=subject.partition or None, states=subject.states,
+        name=subject.name, ids=parse_jobs(subject.ids) if subject.ids else None, node=subject.node or None,
+        since=when.start if subject.timed else None, until=when.end if subject.timed else None,
+    )
+
+
+def listed(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
+    """Frame jobs: jobs_page's columns with cpu_efficiency, memory_efficiency, gpu_use, time_share (shares), to_act; objects next, previous."""
+    page = jobs_page(
+        sources, viewer=viewer, filter=filter_of(viewer, subject, when), order=subject.order, descending=not subject.ascending,
+        cursor=subject.cursor or None, limit=PAGE_WASTE if subject.waste else PAGE,
+    )
+    frame = with_use(sources, viewer, page.frame, when)
+    if subject.waste:
+        frame = frame[frame["to_act"] > 0]
+    return {"jobs": frame, "next": page.next, "previous": page.previous, "complete": page.complete}
+
+
+def with_use(sources: Sources, viewer: Viewer, frame: pd.DataFrame, when: TimeRange) -> pd.DataFrame:
+    """A list of jobs with what each used: stored facts of finished ones, present use of running ones."""
+    shown = frame.copy()
+    for name in (*SHARES, "time_share"):
+        shown[name] = float("nan")
+    shown["to_act"] = 0
+    if shown.empty:
+        return shown
+    limits = pd.to_numeric(shown["limit"], errors="coerce")
+    elapsed = pd.to_numeric(shown["elapsed"], errors="coerce")
+    share = elapsed / limits.where((limits > 0) & (limits != math.inf))
+    shown["time_share"] = share.where(shown["start"].notna()).astype(float)
+    _add_stored(sources, viewer, shown)
+    _add_running(sources, viewer, shown, when)
+    return shown
+
+
+def _add_stored(sources: Sources, viewer: Viewer, shown: pd.DataFrame) -> None:
+    ids = [int(number) for number in shown.loc[shown["end"].notna(), "job_db_inx"]]
+    if not ids:
+        return
+    try:
+        facts = stored_facts(sources, viewer=viewer, job_db_inxs=ids, version=FACTS_VERSION)
+    except SourceError:
+        return  # the list is worth showing without efficiencies
+    facts = facts.drop_duplicates("job_db_inx").set_index("job_db_inx")
+    for name in SHARES:
+        shown[name] = pd.to_numeric(shown["job_db_inx"].map(facts[name]), errors="coerce").astype(float)
+    shown["to_act"] = pd.to_numeric(shown["job_db_inx"].map(facts["to_act"]), errors="coerce").fillna(0).astype(int)
+
+
+def _add_running(sources: Sources, viewer: Viewer, shown: pd.DataFrame, when: TimeRange) -> None:
+    now = shown[(shown["state"] == "RUNNING") & shown["array_counts"].isna()]
+    if now.empty:
+        return
+    batch = job_batches_user.running(sources.settings)
+    moment = replace(when, start=when.now - 3600, end=when.now)
+    target = Target(jobs=tuple(int(number) for number in now["id_job"]))
+    answer = fetch(sources, (batch,), target, moment, viewer=viewer)[batch.key]
+    if isinstance(answer, TurtleError) or answer.empty:
+        return
+    values = {(row["what"], row["slurmjobid"]): row["value"] for row in answer.to_dict("records")}
+    for place, row in now.iterrows():
+        for what, base, name in (("cores", "cores", SHARES[0]), ("memory", "memory", SHARES[1]), ("gpus", "gpus", SHARES[2])):
+            value, whole = values.get((what, str(row["id_job"]))), row[base]
+            if value is not None and whole:
+                shown.loc[place, name] = float(value) / float(whole)
