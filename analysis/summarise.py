@@ -12,18 +12,20 @@ import pandas as pd
 
 from analysis.facts import FACTS_VERSION, JobFacts, job_facts
 from analysis.findings import Finding, count, findings, stored
+from analysis.rightsize import History
 from analysis.summary_metrics import metrics_of
-from core.settings import Settings
 from core.viewer import PORTAL
-from datasources.portal.facts import store_facts, summary_place
+from datasources.portal.facts import history, store_facts, summary_place
 from datasources.portal.tables import NUMBERS
 from datasources.slurm.cluster import finished_after
+from datasources.slurm.finished import earlier_runs, scripts, step_totals
 from datasources.slurm.options import options
 from datasources.slurm.records import Run
-from datasources.slurm.step_totals import step_totals
 from datasources.sources import Sources
 
 log = logging.getLogger("turtle.summarise")
+# Findings that say more with earlier runs of the same script: only for these the history is read.
+WITH_HISTORY = frozenset({"memory_over_asked", "cores_over_asked", "serial", "time_over_asked", "short_job"})
 SETTLE_SECONDS = 120  # accounting and the last scrape arrive a little after a job's end
 
 
@@ -53,20 +55,55 @@ def row_of(run: Run, facts: JobFacts, found: Sequence[Finding]) -> dict[str, Any
     }
 
 
-def conclude(
-    run: Run, steps: pd.DataFrame | None, metrics: Mapping[str, object] | None, settings: Settings
+def _conclude(
+    sources: Sources, run: Run, steps: pd.DataFrame | None, metrics: Mapping[str, object], script: str, earlier: int
 ) -> dict[str, Any]:
-    """The row of one finished run, judged without its script and history: those are read when its page is opened."""
-    facts = job_facts(run, steps, metrics, settings, run.end)
-    sizes = {name: (metrics or {}).get(name) for name in ("node_cores", "node_gpus")}
-    return row_of(run, facts, findings(facts, run, settings=settings, options=options(run.submit_line), **sizes))
+    """The row of one finished run."""
+    facts = job_facts(run, steps, metrics, sources.settings, run.end)
+
+    def judged(past: History | None) -> list[Finding]:
+        return findings(
+            facts,
+            run,
+            script or None,
+            past,
+            sources.settings,
+            options=options(run.submit_line, script, run.het_offset or 0),
+            earlier_runs=earlier,
+            node_cores=metrics.get("node_cores"),
+            node_gpus=metrics.get("node_gpus"),
+        )
+
+    found = judged(None)
+    if any(finding.id in WITH_HISTORY for finding in found):
+        found = judged(_past(sources, run))
+    return row_of(run, facts, found)
+
+
+def _past(sources: Sources, run: Run) -> History | None:
+    rows = history(
+        sources, viewer=PORTAL, user=run.user, script_hash=run.script_hash, name=run.name, before=run.end or run.start
+    )
+    return History(facts=tuple(JobFacts.from_dict(facts) for facts in rows["facts"])) if len(rows) else None
 
 
 def _batch(sources: Sources, runs: Sequence[Run]) -> list[dict[str, Any]]:
     steps = step_totals(sources, viewer=PORTAL, job_db_inxs=[run.job_db_inx for run in runs])
     by_run = dict(iter(steps.groupby("job_db_inx")))
+    texts = scripts(sources, viewer=PORTAL, runs=runs)
+    earlier = earlier_runs(sources, viewer=PORTAL, runs=runs)
     metrics = metrics_of(sources, runs, viewer=PORTAL)
-    return [conclude(run, by_run.get(run.job_db_inx), metrics.get(run.job_db_inx), sources.settings) for run in runs]
+    return [
+        _conclude(
+            sources,
+            run,
+            by_run.get(run.job_db_inx),
+            metrics.get(run.job_db_inx, {}),
+            texts.get(run.script_hash, ""),
+            earlier.get(run.job_db_inx, 0),
+        )
+        for run in runs
+    ]
 
 
 def _never() -> bool:

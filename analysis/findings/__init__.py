@@ -12,6 +12,7 @@ from analysis.findings.records import SEVERITIES, Case, Finding, Hit, Rule
 from analysis.rightsize import History
 from analysis.script import Script
 from core.settings import Settings
+from datasources.slurm import dependencies
 from datasources.slurm.records import Run
 
 __all__ = ["RULES", "SEVERITIES", "Case", "Finding", "Hit", "Rule", "count", "findings", "stored", "unstored"]
@@ -65,20 +66,25 @@ def findings(
     `depends_on`, `dependents`: how many jobs this one waits for, and how many wait for it. `earlier_runs`: runs
     before this one (requeues). `node_cores`, `node_gpus`: what each node has in all.
     """
+    asked = {key.lstrip("-").replace("-", "_"): value for key, value in (options or {}).items()}
     case = Case(
         facts=facts,
         run=run,
         settings=settings or Settings(),
         script=scripts_of.parse(script) if isinstance(script, str) else script,
-        options={key.lstrip("-").replace("-", "_"): value for key, value in (options or {}).items()},
+        options=asked,
         history=history if isinstance(history, History) or history is None else History(facts=tuple(history)),
-        depends_on=depends_on,
+        depends_on=depends_on or _waited_for(str(asked.get("dependency") or "")),
         dependents=dependents,
         earlier_runs=earlier_runs,
         node_cores=node_cores or {},
         node_gpus=node_gpus or {},
     )
     return judge(case)
+
+
+def _waited_for(dependency: str) -> int:
+    return len({item.job for item in dependencies.parse(dependency) if item.job})
 
 
 def count(found: Sequence[Finding]) -> tuple[int, int]:

@@ -156,7 +156,8 @@ def _memory_over_asked(case: Case) -> Hit | None:
         severity = "info"
     else:
         severity = "bad" if very else "warn"
-    need = facts.memory_peak * limits.memory_headroom
+    past = case.history.largest("memory_peak") if case.history else None
+    need = max(facts.memory_peak, past or 0) * limits.memory_headroom
     numbers = {
         "asked_bytes": run.memory,
         "peak_bytes": facts.memory_peak,

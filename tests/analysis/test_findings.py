@@ -351,7 +351,7 @@ def test_requests_to_paste() -> None:
     }
     # the largest peak of all runs is 12 GiB; × 1.2 = 14.4, rounded up to 15
     assert found["memory_over_asked"].request == ("#SBATCH --mem=15G",)
-    # this run's 10 GiB × 1.2 = 12 GiB: the run with 12 just fits
+    # what is suggested fits every past run, and says so
     assert (found["memory_over_asked"].numbers["fitted"], found["memory_over_asked"].numbers["past"]) == (4, 4)
     assert found["cores_over_asked"].request == ("#SBATCH --ntasks=1", "#SBATCH --cpus-per-task=3")
     # 2 h × 1.5 = 3 h
