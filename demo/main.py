@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.request
@@ -146,6 +147,8 @@ class Demo:
         """Start the exporters and the follower, then let Prometheus scrape and evaluate its rules."""
         exporters = ["--plan", str(self.folder / "plan"), "--port", str(self.ports["exporters"])]
         self.children.start("exporters", [sys.executable, "-m", "demo.exporters", *exporters])
+        # a failed first scrape would end every series the history has just brought here
+        self.children.wait_until(lambda: _listens(self.ports["exporters"]), "The exporters")
         address = engine.url.render_as_string(hide_password=False)
         engine.dispose()
         follower = [sys.executable, "-m", "demo.follower", "--folder", str(self.folder)]
@@ -203,6 +206,11 @@ def _answers(url: str) -> bool:
             return response.status == 200
     except OSError:
         return False
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _newest_sample(url: str) -> int:

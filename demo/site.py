@@ -8,6 +8,7 @@ from pathlib import Path
 
 from demo.database import DATABASE, READER
 from demo.model import Plan
+from demo.prometheus_config import INTERVALS
 
 
 def write_secret(path: Path, text: str = "") -> str:
@@ -62,6 +63,8 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
         "password_file": str(folder / "reader_password"),
     }
     tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}
+    for exporter, seconds in INTERVALS.items():
+        tables[f"metrics.exporters.{exporter}"] = {"scrape_seconds": seconds}
     path = folder / "turtle.toml"
     head = "# Written by the demo at each start; the documentation of all settings is docs/settings.md\n"
     path.write_text(head + "\n".join(_table(name, values) for name, values in tables.items()), encoding="utf-8")
