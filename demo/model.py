@@ -126,6 +126,21 @@ class PlannedRun:
     suspensions: tuple[tuple[int, int], ...] = ()
     priority: int = 1000
     flags: int = 20
+    waits: bool = False  # nobody knows `eligible` before it comes: it waits for another job
+    licenses: int = 0  # of the one licence the cluster counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """Nodes kept for some accounts, or for maintenance (no accounts, flags MAINT)."""
+
+    id: int
+    name: str
+    start: int
+    end: int
+    nodes: tuple[str, ...]
+    flags: int
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +188,7 @@ class Plan:
     events: tuple[NodeEvent, ...]
     vms: tuple[Vm, ...] = ()
     cloud_projects: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reservations: tuple[Reservation, ...] = ()
     file_systems: tuple[str, ...] = ("scratch", "project")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 # kind → file name, modules, commands; {cores} is of one node, {tasks} of the whole job
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -70,7 +70,7 @@ def memory_text(mib: int) -> str:
     return f"{mib // 1024}G" if mib % 1024 == 0 else f"{mib}M"
 
 
-@lru_cache(maxsize=None)
+@cache
 def script(kind: str, account: str, name: str, limit: int | None, nodes: int, cores: int, memory: int, per_core: bool,
            gpus: int, gres: str, partition: str, qos: str, scattered: bool) -> str:
     """The batch script of a request; the same request gives the same text."""
@@ -105,7 +105,7 @@ def file_of(kind: str) -> str:
     return KINDS[kind][0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def kind_of(submit_line: str) -> str:
     """The kind of script a command line submits; "" for an interactive command."""
     last = submit_line.rsplit(" ", 1)[-1]
