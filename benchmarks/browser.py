@@ -73,11 +73,11 @@ class Visitor:
 
     def _load(self, section: str, parts: dict[str, list[str]], path: str) -> requests.Response:
         place = urlsplit(path)
-        outputs: list[Any] = [
+        outputs: list[Any] = [{"id": {"type": "done", "section": section}, "property": "data"}]
+        outputs += [
             [{"id": {"type": kind, "section": section, part: key}, "property": prop} for key in parts[part]]
             for kind, part, prop in (("figure", "panel", "data"), ("message", "panel", "children"), ("block", "block", "children"))
         ]
-        outputs.append({"id": {"type": "done", "section": section}, "property": "data"})
         load = {"type": "load", "section": section}
         value = {"n": 1, "path": place.path, "search": f"?{place.query}" if place.query else "", "width": "wide"}
         name = orjson.dumps(load, option=orjson.OPT_SORT_KEYS).decode() + ".data"
