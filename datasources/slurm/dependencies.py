@@ -167,6 +167,8 @@ def _reverse(sources: Sources, run: Run, first: Run | None) -> list[dict[str, ob
         script = db.schema.table("job_script_table")
         source = near.outerjoin(script, script.c.hash_inx == near.c.script_hash_inx)
         texts.append(script.c.batch_script)
+    if not texts:
+        return []
     names = _names(run)
     numbers = sorted({re.split(r"[_+\[]", name)[0] for name in names})
     named = or_(*(text.like(f"%{number}%") for text in texts for number in numbers))
@@ -176,7 +178,7 @@ def _reverse(sources: Sources, run: Run, first: Run | None) -> list[dict[str, ob
         select(*(near.c[name] for name in ROW), *texts).select_from(source).where(near.c.time_submit.between(began, until + SLACK), named)
     )
     found: dict[object, dict[str, object]] = {}
-    for row in db.rows(statement) if texts else []:
+    for row in db.rows(statement):
         wanted = asked(row.get("submit_line") or "", row.get("batch_script") or "")
         for item in [item for item in wanted if item.job in names][:1]:
             line = _waiting(row, item)

@@ -34,11 +34,11 @@ class Accounting:
 
     def execute(self, *statements: str) -> list[tuple]:
         """The rows of the last statement."""
-        with pymysql.connect(host="127.0.0.1", port=self.server.port, user="root", database=self.name, charset="utf8mb4", autocommit=True) as link:
-            with link.cursor() as cursor:
-                for statement in statements:
-                    cursor.execute(statement)
-                return list(cursor.fetchall())
+        link = pymysql.connect(host="127.0.0.1", port=self.server.port, user="root", database=self.name, charset="utf8mb4", autocommit=True)
+        with link, link.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            return list(cursor.fetchall())
 
     def script(self, text: str) -> None:
         """Runs the statements of a file."""
