@@ -9,17 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from demo.model import Plan, PlannedRun
+from demo import plan_special
+from demo.model import NodeEvent, Plan, PlannedRun
 from demo.plan_cluster import CLOUD_PROJECTS, CLUSTER, COMPUTE_KINDS, make_nodes, make_vms
 from demo.plan_jobs import everyday, taken_by_pins
+from demo.plan_pending import pending, waiting_since
 from demo.plan_people import make_accounts, make_people
-from demo.plan_personas import personas
+from demo.plan_personas import personas_else, personas_near
 from demo.plan_scheduler import MIB, Placement, Request, Scheduler
 
 PAST = 30 * 86400
 FUTURE = 4 * 86400
 FIRST_ID = 41_000
 PER_CPU = 1 << 63
+EXTRA = {"suspensions", "cancelled_by", "reservation", "constraints", "comment", "licenses", "reason"}
 
 
 def make_plan(seed: int, now: int) -> Plan:
@@ -29,38 +32,69 @@ def make_plan(seed: int, now: int) -> Plan:
     rng = np.random.default_rng([seed, 1])
     nodes, people = make_nodes(), make_people()
     scheduler = Scheduler(tuple(n for n in nodes if n.kind in COMPUTE_KINDS))
-    pinned = personas(scheduler, rng, begin, now, horizon)
-    requests = pinned + everyday(rng, scheduler.nodes, taken_by_pins(pinned), begin, horizon)
-    number(requests)
-    placements = scheduler.run(requests, horizon)
-    runs = sorted(runs_of(placements, horizon), key=lambda r: (r.submit, r.id_job))
+    pinned, events = pinned_requests(scheduler, rng, begin, now, horizon)
+    requests = pinned + plan_special.chains(rng, now) + plan_special.odd_names(rng, now)
+    requests += everyday(rng, scheduler.nodes, taken_by_pins(pinned), begin, horizon)
+    numbers = number(requests, waiting_since(now))
+    uid = {p.name: p.uid for p in people}
+    runs = runs_of(scheduler.run(requests, horizon), horizon, uid)
+    ids = {"failed": _id(requests, "validate"), "bruno": max(r.id_job for r in runs if r.person == "bruno" and r.submit < now)}
+    waiting = pending(now, numbers, uid, ids)
     return Plan(
-        seed=seed, begin=begin, made_at=now, horizon=horizon, cluster=CLUSTER, nodes=nodes, accounts=make_accounts(),
-        people=people, runs=tuple(runs), events=(), vms=make_vms(seed), cloud_projects=CLOUD_PROJECTS,
+        seed=seed, begin=begin, made_at=now, horizon=horizon, cluster=CLUSTER, nodes=nodes, accounts=make_accounts(), people=people,
+        runs=tuple(sorted((*runs, *waiting), key=lambda r: (r.submit, r.id_job))), events=tuple(events), vms=make_vms(seed),
+        cloud_projects=CLOUD_PROJECTS, reservations=plan_special.reservations(now),
     )
 
 
-def number(requests: list[Request]) -> None:
-    """Give out job ids in order of submission, an array as many as it has tasks."""
+def pinned_requests(
+    scheduler: Scheduler, rng: np.random.Generator, begin: int, now: int, horizon: int
+) -> tuple[list[Request], list[NodeEvent]]:
+    """All requests whose place and time are fixed beforehand, and what happens to nodes."""
+    pinned = plan_special.long_ones(scheduler, rng, now)
+    acts = personas_near(scheduler, rng, now)
+    failed, events = plan_special.failures(scheduler, rng, now)
+    special = plan_special.endings(scheduler, rng, now) + plan_special.heterogeneous(scheduler, rng, now)
+    return pinned + acts + failed + special + personas_else(scheduler, rng, begin, now, horizon), events
+
+
+def number(requests: list[Request], others: list[int]) -> list[int]:
+    """Give out job ids in order of submission, an array as many as it has tasks, a requeued job the one it had.
+
+    Returns the ids of the jobs submitted at the times `others` (ascending), which are not requests.
+    """
     requests.sort(key=lambda r: r.submit)
-    next_id = FIRST_ID
+    next_id, ids = FIRST_ID, []
     for request in requests:
+        while len(ids) < len(others) and others[len(ids)] <= request.submit:
+            ids.append(next_id)
+            next_id += 1
+        if isinstance(first := request.extra.get("again"), Request):
+            request.id = first.id
+            continue
         request.id = next_id
         next_id += len(request.durations)
+    return ids
+
+
+def _id(requests: list[Request], name: str) -> int:
+    return next(r.id for r in requests if r.name == name)
 
 
 def command(request: Request) -> str:
     """The command line as it was typed."""
+    if "command" in request.extra:
+        return str(request.extra["command"])
     words = ["sbatch"]
     if request.array:
         tasks = f"{request.array[0]}-{request.array[-1]}"
         words.append(f"--array={tasks}%{request.array_limit}" if request.array_limit else f"--array={tasks}")
     if request.options:
-        words.append(request.options)
+        words.append(request.options.format(*(parent.id for _, parent in request.after)) if request.after else request.options)
     return " ".join((*words, str(request.extra["file"])))
 
 
-def runs_of(placements: list[Placement], horizon: int) -> list[PlannedRun]:
+def runs_of(placements: list[Placement], horizon: int, uid: dict[str, int]) -> list[PlannedRun]:
     """All runs; of an array the task that starts last carries the array's own id, as in Slurm."""
     by_request: dict[int, list[Placement]] = defaultdict(list)
     for placement in placements:
@@ -71,29 +105,52 @@ def runs_of(placements: list[Placement], horizon: int) -> list[PlannedRun]:
         mine.sort(key=lambda p: (p.start if p.start is not None else horizon, p.task))
         for order, placement in enumerate(mine):
             last = order == len(mine) - 1
-            runs.append(run_of(placement, request.id if last else request.id + 1 + order))
+            runs.append(run_of(placement, request.id if last else request.id + 1 + order, horizon, uid))
     return runs
 
 
-def run_of(placement: Placement, id_job: int) -> PlannedRun:
+def run_of(placement: Placement, id_job: int, horizon: int, uid: dict[str, int]) -> PlannedRun:
     """One run of a request."""
-    request = placement.request
-    shares = placement.shares
+    request, shares = placement.request, placement.shares
     state, exit_code, derived_ec = placement.state
+    end = placement.end if placement.end is not None and placement.end < horizon else None
     memory = sum(s.memory for s in shares) or request.memory * request.nodes * MIB
+    het = request.extra.get("het")
+    typed = command(request)
+    fields = {
+        "cancelled_by": uid[request.person] if state == 4 and end is not None else None,
+        "reason": _reason(placement),
+        "script": request.script if typed.startswith("sbatch") else "",
+    } | {key: value for key, value in request.extra.items() if key in EXTRA}
     return PlannedRun(
         id_job=id_job, person=request.person, account=request.account, partition=request.partition, qos=request.qos,
         name=request.name, behaviour=request.behaviour, seed=(request.seed + 7919 * placement.task) % (1 << 31),
-        submit=request.submit, eligible=placement.ready, start=placement.start, end=placement.end, limit=request.limit,
-        end_state=state, exit_code=exit_code, derived_ec=derived_ec,
+        submit=request.submit, eligible=placement.ready if not request.after or placement.ready else 0, waits=bool(request.after),
+        start=placement.start, end=end, limit=request.limit, end_state=state, exit_code=exit_code, derived_ec=derived_ec,
         cores=sum(len(s.cores) for s in shares) or request.cores * request.nodes, cores_req=request.cores * request.nodes,
-        nodes=request.nodes, memory=memory,
-        mem_req=PER_CPU | request.memory // request.cores if request.per_core else request.memory,
-        gpus=request.gpus * request.nodes, gres=request.gres, exclusive=request.exclusive, shares=shares,
-        array_job=request.id if request.array else 0, array_task=request.array[placement.task] if request.array else None,
-        array_max=request.array_limit, script=request.script, submit_line=command(request), work_dir=request.work_dir,
-        priority=1000 + request.seed % 500, flags=(24 if request.seed % 3 else 20) if placement.start is not None else 16,
+        nodes=request.nodes, memory=memory, mem_req=_mem_req(request), gpus=request.gpus * request.nodes, gres=request.gres,
+        exclusive=request.exclusive, shares=shares, array_job=request.id if request.array else 0,
+        array_task=request.array[placement.task] if request.array else None, array_max=request.array_limit, submit_line=typed,
+        het_job=het[0].id if het else 0, het_offset=het[1] if het else None, work_dir=request.work_dir,
+        priority=1000 + request.seed % 500, flags=(24 if request.seed % 3 else 20) if placement.start is not None else 16, **fields,
     )
+
+
+def _mem_req(request: Request) -> int:
+    if request.per_core:
+        return PER_CPU | request.memory // request.cores
+    return 0 if "--mem=0" in request.options else request.memory
+
+
+def _reason(placement: Placement) -> int:
+    """The last reason recorded for waiting."""
+    request = placement.request
+    if request.array_limit and placement.task >= request.array_limit:
+        return 72
+    waited = (placement.start or placement.end or placement.ready + 600) - placement.ready
+    if request.after:
+        return 2
+    return (3 if request.seed % 4 == 0 else 1) if waited > 60 else 0
 
 
 def save_plan(plan: Plan, path: Path) -> None:

@@ -83,8 +83,8 @@ def pin_near(scheduler: Scheduler, request: Request, start: int, tries: int = 40
     return False
 
 
-def personas(scheduler: Scheduler, rng: np.random.Generator, begin: int, now: int, horizon: int) -> list[Request]:
-    """Pin the personas' jobs and return them; those near now are placed before the older and the later ones."""
+def personas_near(scheduler: Scheduler, rng: np.random.Generator, now: int) -> list[Request]:
+    """Pin the personas' jobs around now and return them."""
     requests: list[Request] = []
     for act in ACTS:
         for first, last in act.spans:
@@ -92,6 +92,12 @@ def personas(scheduler: Scheduler, rng: np.random.Generator, begin: int, now: in
             request = request_of(act, start, seconds, rng)
             scheduler.pin(request, start)
             requests.append(request)
+    return requests
+
+
+def personas_else(scheduler: Scheduler, rng: np.random.Generator, begin: int, now: int, horizon: int) -> list[Request]:
+    """The personas' older and later jobs, where there is room, and the stream of tiny ones."""
+    requests: list[Request] = []
     for act in ACTS:
         seconds = int((act.spans[-1][1] - act.spans[-1][0]) * HOUR)
         start = now + int((act.spans[-1][1] + act.again) * HOUR)
