@@ -16,6 +16,7 @@ from types import FrameType
 from sqlalchemy import create_engine
 
 from demo import accounting
+from demo.accounting_rows import Book
 from demo.plan import load_plan
 from demo.state import followed, set_followed
 
@@ -29,10 +30,10 @@ def _leave(number: int, frame: FrameType | None) -> None:
 def follow(folder: Path, address: str) -> None:
     """Write what happened since the last time, again and again, and remember up to when."""
     plan = load_plan(folder / "plan")
-    engine = create_engine(address, pool_pre_ping=True)
+    engine, book = create_engine(address, pool_pre_ping=True), Book(plan)
     while True:
         since, now = followed(folder), int(time.time())
-        accounting.follow(engine, plan, since, now)
+        accounting.follow(engine, plan, since, now, book)
         set_followed(folder, now)
         time.sleep(EVERY)
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from demo import accounting, backfill, database, servers, site
 from demo.mark import personas, put_mark
@@ -123,15 +123,26 @@ class Demo:
         self.say("Filling Prometheus with the history of the metrics (about a minute)")
         backfill.fill(self.prometheus, plan, progress=self.progress)
         set_followed(self.folder, state.made_at)
+        self.catch_up(plan, engine)
         state.complete = True
         write_state(self.folder, state)
         return plan, engine, prometheus
 
     def resume(self, programs: servers.Programs) -> tuple[Plan, Engine, Child]:
-        """Start from what is kept."""
-        plan, password = load_plan(self.folder / "plan"), read_state(self.folder).password
-        self.start_mariadb(programs, password)
-        return plan, database.open_database(self.ports["mariadb"], password), self.start_prometheus(programs)
+        """Start from what is kept, brought up to now; what cannot be used is built anew."""
+        try:
+            plan, password = load_plan(self.folder / "plan"), read_state(self.folder).password
+            self.start_mariadb(programs, password)
+            engine, prometheus = (
+                database.open_database(self.ports["mariadb"], password),
+                self.start_prometheus(programs),
+            )
+            self.catch_up(plan, engine)
+        except (ChildEnded, DemoError, SQLAlchemyError, OSError, EOFError) as error:
+            self.children.stop()
+            self.say(f"What was kept cannot be used, the demo cluster is built anew. ({str(error)[:300]})")
+            return self.build(programs)
+        return plan, engine, prometheus
 
     def catch_up(self, plan: Plan, engine: Engine) -> None:
         """Bring accounting and metrics up to now."""
@@ -161,7 +172,7 @@ class Demo:
         settings = site.write_settings(self.folder, plan, self.ports["prometheus"], self.ports["mariadb"])
         command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", f"127.0.0.1:{self.port}"]
         command += ["--worker-class", "gthread", "--workers", "2", "--threads", "16", "--timeout", "60"]
-        command += ["--graceful-timeout", "5", "--chdir", str(ROOT)]
+        command += ["--graceful-timeout", "5", "--chdir", str(ROOT), "--no-control-socket"]
         self.children.start("portal", command, {"TURTLE_CONFIG": str(settings)})
         self.children.wait_until(lambda: _answers(f"http://127.0.0.1:{self.port}/healthz"), "The portal")
 
@@ -179,7 +190,6 @@ class Demo:
         if reason:
             self.say(reason)
         plan, engine, prometheus = self.build(programs) if reason else self.resume(programs)
-        self.catch_up(plan, engine)
         self.go_live(plan, engine, prometheus)
         self.say("Starting the portal")
         self.start_portal(plan)

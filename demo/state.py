@@ -40,7 +40,7 @@ def version() -> str:
     parts = ("plan", "behaviour", "accounting", "series", "backfill", "scripts", "model", "database", "mark")
     files = [path for path in sorted((ROOT / "demo").glob("*.py")) if path.stem.split("_")[0] in parts]
     digest = hashlib.sha256()
-    for path in [*files, *sorted((ROOT / "deploy").glob("*rules*.yml"))]:
+    for path in [*files, *sorted((ROOT / "demo").glob("*.sql")), *sorted((ROOT / "deploy").glob("*rules*.yml"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
