@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, false, or_, select, true
 
 from core.errors import BadInput, NotFound
 from core.subjects import JobsSubject
@@ -93,22 +93,32 @@ def conditions(db: SlurmDb, wanted: JobFilter) -> ColumnElement[bool]:
         parts.append(job.nodelist.contains(re.sub(r"[0-9]+.*$", "", wanted.node), autoescape=True))
     if wanted.fold and not wanted.states:
         # The row that carries an array's own id stands for it, from its submission on
-        parts.append(or_(job.id_array_job == 0, job.id_array_job == job.id_job))
+        parts.append(or_(job.id_array_job == 0, job.id_array_job == job.id_job, asked_alone(db, wanted.ids)))
     return and_(true(), *parts)
 
 
-def _by_id(db: SlurmDb, ids: JobsSubject) -> tuple[Branch, ...]:
+def asked_alone(db: SlurmDb, ids: JobsSubject | None) -> ColumnElement[bool]:
+    """Rows asked for by themselves, which stay unfolded: `8_7`, or the raw id of a task."""
+    if ids is None:
+        return false()
     job = db.schema.table("job_table").c
     plain = [one.job for one in ids.jobs if one.task is None and one.component is None]
     tasks = [and_(job.id_array_job == one.job, job.id_array_task == one.task) for one in ids.jobs if one.task is not None]
-    components = [and_(job.het_job_id == one.job, job.het_job_offset == one.component) for one in ids.jobs if one.component is not None]
+    return or_(false(), and_(job.id_job.in_(plain), job.id_array_job != job.id_job), *tasks)
+
+
+def _by_id(db: SlurmDb, ids: JobsSubject, fold: bool) -> tuple[Branch, ...]:
+    job = db.schema.table("job_table").c
     found = []
-    if plain:
-        found += [Branch(key="id_job", where=job.id_job.in_(plain), order=INX), Branch(key="array_job", where=job.id_array_job.in_(plain), order=INX)]
-    if tasks:
-        found.append(Branch(key="array_job", where=or_(*tasks), order=INX))
-    if components:
-        found.append(Branch(key="het_job", where=or_(*components), order=INX))
+    for one in ids.jobs:
+        if one.task is not None:
+            found.append(Branch(key="array_job", where=and_(job.id_array_job == one.job, job.id_array_task == one.task), order=INX))
+        elif one.component is not None:
+            found.append(Branch(key="het_job", where=and_(job.het_job_id == one.job, job.het_job_offset == one.component), order=INX))
+        elif fold:
+            found.append(Branch(key="id_job", where=job.id_job == one.job, order=INX))
+        else:
+            found += [Branch(key=key, where=where, order=INX) for key, where in (("id_job", job.id_job == one.job), ("array_job", job.id_array_job == one.job))]
     return tuple(found)
 
 
@@ -136,7 +146,7 @@ def branches(db: SlurmDb, wanted: JobFilter, user: str | None, order: str) -> tu
     if owned == ():
         return ()
     if wanted.ids is not None:
-        return _by_id(db, wanted.ids)
+        return _by_id(db, wanted.ids, wanted.fold)
     if wanted.unfinished:
         return _unfinished(db, user, order)
     if order in ON_TIME:
