@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from dash import html
 
-from components import format as fmt
 from components import graph, parts
 from components.links import link
 from components.present import plain_text

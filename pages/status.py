@@ -155,7 +155,7 @@ def draw_free(frames: Frames, about: About) -> Any:
     if isinstance(now, TurtleError) or now is None:
         return parts.empty(error_sentence(now if now is not None else NoData(Why.NO_DATA)))
     rows = [{"what": _("CPU cores"), "free": now.free_cores, "whole": now.configured.cores, "use": share(now.allocated.cores, now.configured.cores)}]
-    for kind, free in now.free_gpus().items():
+    for kind, free in sorted(now.free_gpus().items(), key=lambda one: -now.configured.gpus[one[0]]):
         whole = now.configured.gpus[kind]
         name = model_of(kind, about.settings.gpus).name if kind else _("GPU")
         rows.append({"what": name, "free": free, "whole": whole, "use": share(now.allocated.gpus[kind], whole)})
@@ -218,7 +218,7 @@ PAGE = Page(
         ),
         Section(
             key="free", title=N_("Free now"), query=lambda sources, viewer, subject, when: {"now": read_now(sources)}, access=ANYONE,
-            blocks=(Block(key="free", title=N_("Free now"), draw=draw_free, help=N_("Neither allocated to a job nor on a node that is down or drained."), height=200),),
+            blocks=(Block(key="free", title=N_("Cores and GPUs"), draw=draw_free, help=N_("Neither allocated to a job nor on a node that is down or drained."), height=200),),
         ),
     ),
 )  # fmt: skip

@@ -38,7 +38,9 @@ def gpu_name(gpu: str, gpu_type: str, settings: Settings) -> str:
     return f"{model_of(gpu_type, settings.gpus).name} {gpu.removeprefix('MIG-')[:8]}"
 
 
-def gpu_names(frame: pd.DataFrame, settings: Settings, extra: Callable[[dict[str, str]], str] | None = None) -> list[str]:
+def gpu_names(
+    frame: pd.DataFrame, settings: Settings, extra: Callable[[dict[str, str]], str] | None = None
+) -> list[str]:
     """One name a column (levels node, gpu, gpu_type …), in the frame's order; `extra` puts text in front."""
     many, texts = several_nodes(frame), []
     for column in frame.columns:
@@ -49,8 +51,14 @@ def gpu_names(frame: pd.DataFrame, settings: Settings, extra: Callable[[dict[str
 
 
 def many(
-    frame: pd.DataFrame, about: About, unit: str, names: Sequence[str] | None = None, *, top: float | None = None,
-    limit: float | None = None, allocated: float | None = None,
+    frame: pd.DataFrame,
+    about: About,
+    unit: str,
+    names: Sequence[str] | None = None,
+    *,
+    top: float | None = None,
+    limit: float | None = None,
+    allocated: float | None = None,
 ) -> Figure:
     """Lines for up to 40 series, a heat map above (which keeps who did what), a band where even rows would be too many."""
     if frame.shape[1] > graph.MAX_SERIES and frame.shape[1] <= 200:
@@ -83,7 +91,11 @@ def largest(frame: pd.DataFrame, names: Sequence[str], count: int = MAX_NAMES) -
 
 
 def mirrored(
-    into: pd.DataFrame, out: pd.DataFrame, names: Callable[[pd.DataFrame], list[str]], words: tuple[str, str], about: About,
+    into: pd.DataFrame,
+    out: pd.DataFrame,
+    names: Callable[[pd.DataFrame], list[str]],
+    words: tuple[str, str],
+    about: About,
     unit: str,
 ) -> Figure:
     """What comes in above zero and what goes out below it; more than 40 series are added up."""
@@ -100,6 +112,8 @@ def mirrored(
             # one device: the two directions differ in colour; several: each keeps its colour up and down
             color = place if len(both["in"]) > 1 else (0 if way == "in" else 1)
             traces.append(
-                graph.line(series, f"{word} {text}".strip(), color, fill=True, down=way == "out", step=into.attrs.get("step"))
+                graph.line(
+                    series, f"{word} {text}".strip(), color, fill=True, down=way == "out", step=into.attrs.get("step")
+                )
             )
     return graph.figure(traces, unit=unit, about=about, mirrored=True)

@@ -34,7 +34,9 @@ def bandwidth(frame: pd.DataFrame, about: About) -> Figure:
             shown, names = total(shown).to_frame(), [_("all nodes")]
         for place, name in enumerate(names):
             dash = "" if way == "dram_read" else "dot"
-            traces.append(graph.line(shown.iloc[:, place], f"{_(text)} {name}", place, dash=dash, step=frame.attrs.get("step")))
+            traces.append(
+                graph.line(shown.iloc[:, place], f"{_(text)} {name}", place, dash=dash, step=frame.attrs.get("step"))
+            )
     return graph.figure(traces, unit="B/s", about=about)
 
 
@@ -74,28 +76,55 @@ def per_cycle(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="memory_bandwidth", title=N_("Memory bandwidth"), unit=N_("by socket, read and written"), frame="dram",
-        figure=bandwidth, needs=(*NEEDS, Need(kind="metric", name="DRAM_Reads")), scope="node",
-        help=N_("How much data moves between the processors and their memory. A flat ceiling means memory limits the program."),
+        key="memory_bandwidth",
+        title=N_("Memory bandwidth"),
+        unit=N_("by socket, read and written"),
+        frame="dram",
+        figure=bandwidth,
+        needs=(*NEEDS, Need(kind="metric", name="DRAM_Reads")),
+        scope="node",
+        help=N_(
+            "How much data moves between the processors and their memory. A flat ceiling means memory limits the program."
+        ),
     ),
     Panel(
-        key="interconnect", title=N_("Between sockets"), unit=N_("incoming, by socket"), frame="links", figure=links,
-        needs=(*NEEDS, Need(kind="metric", name="Incoming_Data_Traffic_On_Link_0")), scope="node",
+        key="interconnect",
+        title=N_("Between sockets"),
+        unit=N_("incoming, by socket"),
+        frame="links",
+        figure=links,
+        needs=(*NEEDS, Need(kind="metric", name="Incoming_Data_Traffic_On_Link_0")),
+        scope="node",
         help=N_("Data one processor reads from the other's memory. Pin processes to sockets to keep this low."),
     ),
     Panel(
-        key="ipc", title=N_("Instructions per cycle"), unit=N_("by core"), frame="ipc", figure=per_cycle,
-        needs=(*NEEDS, Need(kind="metric", name="Instructions_Retired_Any")), scope="node",
+        key="ipc",
+        title=N_("Instructions per cycle"),
+        unit=N_("by core"),
+        frame="ipc",
+        figure=per_cycle,
+        needs=(*NEEDS, Need(kind="metric", name="Instructions_Retired_Any")),
+        scope="node",
         help=N_("How much a core gets done in a cycle: above 2 is good, below 0.5 the core mostly waits for memory."),
     ),
     Panel(
-        key="l2", title=N_("L2 cache hits"), unit=N_("% of look-ups, by core"), frame="l2", figure=hit_rate,
-        needs=(*NEEDS, Need(kind="metric", name="L2_Cache_Hits")), scope="node",
+        key="l2",
+        title=N_("L2 cache hits"),
+        unit=N_("% of look-ups, by core"),
+        frame="l2",
+        figure=hit_rate,
+        needs=(*NEEDS, Need(kind="metric", name="L2_Cache_Hits")),
+        scope="node",
         help=N_("How often data was found in the core's own cache. Low values: the program jumps about in memory."),
     ),
     Panel(
-        key="l3", title=N_("L3 cache hits"), unit=N_("% of look-ups, by core"), frame="l3", figure=hit_rate,
-        needs=(*NEEDS, Need(kind="metric", name="L3_Cache_Hits")), scope="node",
+        key="l3",
+        title=N_("L3 cache hits"),
+        unit=N_("% of look-ups, by core"),
+        frame="l3",
+        figure=hit_rate,
+        needs=(*NEEDS, Need(kind="metric", name="L3_Cache_Hits")),
+        scope="node",
         help=N_("How often data was found in the cache the cores share, before memory has to be asked."),
     ),
 )

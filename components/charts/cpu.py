@@ -28,11 +28,15 @@ def each(frame: pd.DataFrame, about: About) -> Figure:
         names = list(frame.columns.get_level_values("node"))
         if len(names) <= FEW_CORES:
             return graph.figure(graph.lines(frame, names), unit="", about=about)
-        return graph.heat(frame, unit="", about=about, names=names) if len(names) <= 200 else many(frame, about, "", names)
+        return (
+            graph.heat(frame, unit="", about=about, names=names) if len(names) <= 200 else many(frame, about, "", names)
+        )
     where = several_nodes(frame)
     names = [
         at_node(_("core %(number)s", number=core), node, where)
-        for core, node in zip(frame.columns.get_level_values("core"), frame.columns.get_level_values("node"), strict=True)
+        for core, node in zip(
+            frame.columns.get_level_values("core"), frame.columns.get_level_values("node"), strict=True
+        )
     ]
     if len(names) <= FEW_CORES:
         return graph.figure(graph.lines(frame, names), unit="share", about=about, y_max=1)
@@ -41,14 +45,24 @@ def each(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="cores", title=N_("Cores"), unit=N_("cores busy"), frame="cores", figure=used, needs=NEEDS,
+        key="cores",
+        title=N_("Cores"),
+        unit=N_("cores busy"),
+        frame="cores",
+        figure=used,
+        needs=NEEDS,
         help=N_(
             "How many cores worked at the same time. The area should fill most of the space below the dashed line: cores that "
             "wait cost you priority and keep others waiting."
         ),
     ),
     Panel(
-        key="each_core", title=N_("Core by core"), unit=N_("% of time busy"), frame="cores", figure=each, needs=NEEDS,
+        key="each_core",
+        title=N_("Core by core"),
+        unit=N_("% of time busy"),
+        frame="cores",
+        figure=each,
+        needs=NEEDS,
         help=N_(
             "Who works and who waits. One busy row among idle ones is a program that uses one core only. Jobs on many cores "
             "show nodes instead; choose a node to see its cores. Nodes with cgroup v2 report no figures by core."

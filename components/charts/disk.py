@@ -16,7 +16,9 @@ NEEDS = (Need(kind="exporter", name="node_exporter"),)
 
 def operations(frame: pd.DataFrame, about: About) -> Figure:
     """Operations a second, reads up, writes down."""
-    return mirrored(part(frame, what="reads"), part(frame, what="writes"), names, (_("reads"), _("writes")), about, "/s")
+    return mirrored(
+        part(frame, what="reads"), part(frame, what="writes"), names, (_("reads"), _("writes")), about, "/s"
+    )
 
 
 def bandwidth(frame: pd.DataFrame, about: About) -> Figure:
@@ -34,23 +36,45 @@ def space(frame: pd.DataFrame, about: About) -> Figure:
     if len(nodes) != 1:
         return many(used, about, "B", nodes)
     whole = float(size.max().max())
-    return graph.figure([graph.line(used.iloc[:, 0], _("used"), role="used", fill=True)], unit="B", about=about, y_max=whole, limit=whole)
+    return graph.figure(
+        [graph.line(used.iloc[:, 0], _("used"), role="used", fill=True)],
+        unit="B",
+        about=about,
+        y_max=whole,
+        limit=whole,
+    )
 
 
 PANELS = (
     Panel(
-        key="disk_bandwidth", title=N_("Local disk"), unit=N_("read up, written down"), frame="disk_bandwidth", figure=bandwidth,
-        needs=(*NEEDS, Need(kind="metric", name="node_disk_read_bytes_total")), scope="node",
+        key="disk_bandwidth",
+        title=N_("Local disk"),
+        unit=N_("read up, written down"),
+        frame="disk_bandwidth",
+        figure=bandwidth,
+        needs=(*NEEDS, Need(kind="metric", name="node_disk_read_bytes_total")),
+        scope="node",
         help=N_("What was read from and written to the disks inside the nodes."),
     ),
     Panel(
-        key="disk_operations", title=N_("Local disk operations"), unit=N_("a second, reads up, writes down"),
-        frame="disk_operations", figure=operations, scope="node",
+        key="disk_operations",
+        title=N_("Local disk operations"),
+        unit=N_("a second, reads up, writes down"),
+        frame="disk_operations",
+        figure=operations,
+        scope="node",
         needs=(*NEEDS, Need(kind="metric", name="node_disk_reads_completed_total")),
-        help=N_("How many reads and writes the disks inside the nodes did. Many small ones are slower than few large ones."),
+        help=N_(
+            "How many reads and writes the disks inside the nodes did. Many small ones are slower than few large ones."
+        ),
     ),
     Panel(
-        key="disk_space", title=N_("Local scratch space"), unit=N_("used"), frame="disk_space", figure=space, scope="node",
+        key="disk_space",
+        title=N_("Local scratch space"),
+        unit=N_("used"),
+        frame="disk_space",
+        figure=space,
+        scope="node",
         needs=(*NEEDS, Need(kind="metric", name="node_filesystem_size_bytes")),
         help=N_("How full the scratch disk of the node was. When it is full, programs that write there fail."),
     ),

@@ -13,8 +13,11 @@ from core.units import GIB
 from datasources.prometheus.job_frames import part, summed
 
 PIPES = {
-    "slurm_job_sm_occupancy_gpu": N_("warps resident"), "slurm_job_tensor_gpu": N_("tensor"), "slurm_job_fp64_gpu": N_("FP64"),
-    "slurm_job_fp32_gpu": N_("FP32"), "slurm_job_fp16_gpu": N_("FP16"),
+    "slurm_job_sm_occupancy_gpu": N_("warps resident"),
+    "slurm_job_tensor_gpu": N_("tensor"),
+    "slurm_job_fp64_gpu": N_("FP64"),
+    "slurm_job_fp32_gpu": N_("FP32"),
+    "slurm_job_fp16_gpu": N_("FP16"),
 }
 WHO = ("node", "gpu", "gpu_type")
 
@@ -103,7 +106,11 @@ def _need(metric: str) -> tuple[Need, ...]:
 
 PANELS = (
     Panel(
-        key="gpu_compute", title=N_("Compute"), unit=N_("% of time busy, each GPU"), frame="utilization_gpu", figure=compute,
+        key="gpu_compute",
+        title=N_("Compute"),
+        unit=N_("% of time busy, each GPU"),
+        frame="utilization_gpu",
+        figure=compute,
         needs=_need("utilization_gpu"),
         help=N_(
             "Share of time in which the GPU computed anything at all. A GPU at 0 % is not used by the program; a low or ragged "
@@ -111,19 +118,34 @@ PANELS = (
         ),
     ),
     Panel(
-        key="gpu_power", title=N_("GPU power"), unit=N_("each GPU"), frame="power_gpu", figure=power, needs=_need("power_gpu"),
+        key="gpu_power",
+        title=N_("GPU power"),
+        unit=N_("each GPU"),
+        frame="power_gpu",
+        figure=power,
+        needs=_need("power_gpu"),
         help=N_(
             "How hard the GPUs work: power tells more than the time busy. Near the idle line nothing happens; a well used GPU is "
             "close to its limit."
         ),
     ),
     Panel(
-        key="gpu_memory", title=N_("GPU memory"), unit=N_("each GPU"), frame="memory_usage_gpu", figure=memory,
+        key="gpu_memory",
+        title=N_("GPU memory"),
+        unit=N_("each GPU"),
+        frame="memory_usage_gpu",
+        figure=memory,
         needs=_need("memory_usage_gpu"),
-        help=N_("Memory held on each GPU. If it always stays low, a larger batch, a smaller GPU or a slice of one may do."),
+        help=N_(
+            "Memory held on each GPU. If it always stays low, a larger batch, a smaller GPU or a slice of one may do."
+        ),
     ),
     Panel(
-        key="gpu_pipes", title=N_("Compute units"), unit=N_("% of time active, mean of the GPUs"), frame="pipes", figure=pipes,
+        key="gpu_pipes",
+        title=N_("Compute units"),
+        unit=N_("% of time active, mean of the GPUs"),
+        frame="pipes",
+        figure=pipes,
         needs=_need("sm_occupancy_gpu"),
         help=N_(
             "Which units of the GPU work. Tensor units do mixed precision matrix work; a busy GPU with all of these low runs "
@@ -131,18 +153,36 @@ PANELS = (
         ),
     ),
     Panel(
-        key="gpu_access", title=N_("GPU memory access"), unit=N_("% of time, each GPU"), frame="utilization_gpu_memory",
-        figure=access, needs=_need("utilization_gpu_memory"),
-        help=N_("Share of time in which the GPU's memory was read or written. A high share with low compute is limited by memory."),
+        key="gpu_access",
+        title=N_("GPU memory access"),
+        unit=N_("% of time, each GPU"),
+        frame="utilization_gpu_memory",
+        figure=access,
+        needs=_need("utilization_gpu_memory"),
+        help=N_(
+            "Share of time in which the GPU's memory was read or written. A high share with low compute is limited by memory."
+        ),
     ),
     Panel(
-        key="gpu_pcie", title=N_("PCIe"), unit=N_("to the GPU up, from it down"), frame="pcie_gpu", figure=pcie,
-        needs=_need("pcie_gpu"), shown=whole_gpus,
+        key="gpu_pcie",
+        title=N_("PCIe"),
+        unit=N_("to the GPU up, from it down"),
+        frame="pcie_gpu",
+        figure=pcie,
+        needs=_need("pcie_gpu"),
+        shown=whole_gpus,
         help=N_("Data between the node and its GPUs. Much traffic with low compute: keep data on the GPU longer."),
     ),
     Panel(
-        key="gpu_nvlink", title=N_("NVLink"), unit=N_("to the GPU up, from it down"), frame="nvlink_gpu", figure=nvlink,
-        needs=_need("nvlink_gpu"), shown=lambda about: run_of(about).gpus > 1 and whole_gpus(about),
-        help=N_("Data between GPUs of a node. Training on several GPUs without any traffic here may run them side by side."),
+        key="gpu_nvlink",
+        title=N_("NVLink"),
+        unit=N_("to the GPU up, from it down"),
+        frame="nvlink_gpu",
+        figure=nvlink,
+        needs=_need("nvlink_gpu"),
+        shown=lambda about: run_of(about).gpus > 1 and whole_gpus(about),
+        help=N_(
+            "Data between GPUs of a node. Training on several GPUs without any traffic here may run them side by side."
+        ),
     ),
 )

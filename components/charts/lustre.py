@@ -18,10 +18,14 @@ def metadata(frame: pd.DataFrame, about: About) -> Figure:
     """Operations a second by operation and file system, the largest eight, the rest together."""
     names = [
         f"{operation} {fs}".strip()
-        for operation, fs in zip(frame.columns.get_level_values("operation"), frame.columns.get_level_values("fs"), strict=True)
+        for operation, fs in zip(
+            frame.columns.get_level_values("operation"), frame.columns.get_level_values("fs"), strict=True
+        )
     ]
     shown, texts = largest(frame, names)
-    traces = [graph.line(shown.iloc[:, place], text, place, step=frame.attrs.get("step")) for place, text in enumerate(texts)]
+    traces = [
+        graph.line(shown.iloc[:, place], text, place, step=frame.attrs.get("step")) for place, text in enumerate(texts)
+    ]
     return graph.figure(traces, unit="/s", about=about, stacked=True)
 
 
@@ -35,16 +39,26 @@ def bandwidth(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="metadata", title=N_("File operations"), unit=N_("a second, by kind and file system"), frame="metadata",
-        figure=metadata, needs=(EXPORTER, Need(kind="metric", name="lustre_job_stats_total")),
+        key="metadata",
+        title=N_("File operations"),
+        unit=N_("a second, by kind and file system"),
+        frame="metadata",
+        figure=metadata,
+        needs=(EXPORTER, Need(kind="metric", name="lustre_job_stats_total")),
         help=N_(
             "Opening, closing, looking up and deleting files. Hundreds a second slow the file system down for everybody: keep "
             "many small files on the node's local disk or in one archive."
         ),
     ),
     Panel(
-        key="bandwidth", title=N_("Bandwidth"), unit=N_("read up, written down"), frame="bandwidth", figure=bandwidth,
+        key="bandwidth",
+        title=N_("Bandwidth"),
+        unit=N_("read up, written down"),
+        frame="bandwidth",
+        figure=bandwidth,
         needs=(EXPORTER, Need(kind="metric", name="lustre_job_read_bytes_total")),
-        help=N_("What the job read from and wrote to the parallel file systems. Files kept in memory by the node do not show."),
+        help=N_(
+            "What the job read from and wrote to the parallel file systems. Files kept in memory by the node do not show."
+        ),
     ),
 )

@@ -13,8 +13,12 @@ from datasources.prometheus.job_frames import part, summed
 NEEDS = (Need(kind="metric", name="slurm_job_memory_usage"),)
 PREFIX = "slurm_job_memory_"
 KINDS = {
-    "usage": N_("all in use"), "max": N_("highest so far"), "rss_huge": N_("huge pages"), "active_file": N_("active files"),
-    "inactive_file": N_("inactive files"), "unevictable": N_("locked"),
+    "usage": N_("all in use"),
+    "max": N_("highest so far"),
+    "rss_huge": N_("huge pages"),
+    "active_file": N_("active files"),
+    "inactive_file": N_("inactive files"),
+    "unevictable": N_("locked"),
 }
 
 
@@ -33,7 +37,9 @@ def kinds(frame: pd.DataFrame, about: About) -> Figure:
     traces = [
         graph.line(series, text, color)
         for series, text, color in (
-            (_kind(frame, "rss"), _("program"), 0), (shared, _("shared"), 4), (cache, _("file cache"), 2),
+            (_kind(frame, "rss"), _("program"), 0),
+            (shared, _("shared"), 4),
+            (cache, _("file cache"), 2),
         )
         if series.notna().any()
     ]
@@ -59,19 +65,33 @@ def details(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="memory", title=N_("Memory"), unit=N_("by kind, all nodes"), frame="memory", figure=kinds, needs=NEEDS,
+        key="memory",
+        title=N_("Memory"),
+        unit=N_("by kind, all nodes"),
+        frame="memory",
+        figure=kinds,
+        needs=NEEDS,
         help=N_(
             "Program and shared memory are what you must ask for. The file cache is memory the system uses to keep files at "
             "hand and gives back when it is needed. If the program reaches the dashed line, the job is killed."
         ),
     ),
     Panel(
-        key="memory_node", title=N_("Memory by node"), unit=N_("program, each node"), frame="memory", figure=by_node, needs=NEEDS,
+        key="memory_node",
+        title=N_("Memory by node"),
+        unit=N_("program, each node"),
+        frame="memory",
+        figure=by_node,
+        needs=NEEDS,
         help=N_("The program's memory on each node. The fullest node decides what has to be asked for per node."),
         shown=lambda about: run_of(about).nodes > 1,
     ),
     Panel(
-        key="memory_kinds", title=N_("Memory in detail"), unit=N_("as the kernel counts it"), frame="memory", figure=details,
+        key="memory_kinds",
+        title=N_("Memory in detail"),
+        unit=N_("as the kernel counts it"),
+        frame="memory",
+        figure=details,
         needs=NEEDS,
         help=N_(
             "All in use counts the cache, too. Highest so far never falls. Active and inactive files are the two halves of the "

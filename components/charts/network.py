@@ -39,13 +39,23 @@ def infiniband(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="infiniband", title=N_("InfiniBand"), unit=N_("received up, sent down"), frame="infiniband", figure=infiniband,
-        needs=(*NEEDS, Need(kind="metric", name="node_infiniband_port_data_received_bytes_total")), scope="node",
+        key="infiniband",
+        title=N_("InfiniBand"),
+        unit=N_("received up, sent down"),
+        frame="infiniband",
+        figure=infiniband,
+        needs=(*NEEDS, Need(kind="metric", name="node_infiniband_port_data_received_bytes_total")),
+        scope="node",
         help=N_("The fast network between nodes: messages of parallel programs, and the parallel file systems."),
     ),
     Panel(
-        key="ethernet", title=N_("Ethernet"), unit=N_("received up, sent down"), frame="ethernet", figure=ethernet,
-        needs=(*NEEDS, Need(kind="metric", name="node_network_receive_bytes_total")), scope="node",
+        key="ethernet",
+        title=N_("Ethernet"),
+        unit=N_("received up, sent down"),
+        frame="ethernet",
+        figure=ethernet,
+        needs=(*NEEDS, Need(kind="metric", name="node_network_receive_bytes_total")),
+        scope="node",
         help=N_("The ordinary network: home directories, downloads, licence servers."),
     ),
 )

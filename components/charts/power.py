@@ -29,14 +29,25 @@ def chassis(frame: pd.DataFrame, about: About) -> Figure:
 
 PANELS = (
     Panel(
-        key="power", title=N_("Power of the job"), unit=N_("its share of each node"), frame="own", figure=own, needs=NEEDS,
+        key="power",
+        title=N_("Power of the job"),
+        unit=N_("its share of each node"),
+        frame="own",
+        figure=own,
+        needs=NEEDS,
         help=N_(
             "The power of each node as its own controller measures it, times the job's share of the node's cores. For GPU jobs "
             "the GPUs of the job count as measured, and the rest of the node by the share of its GPUs."
         ),
     ),
     Panel(
-        key="chassis", title=N_("Power of the nodes"), unit=N_("whole node"), frame="chassis", figure=chassis, needs=NEEDS,
-        scope="node", help=N_("What the nodes drew in all, with everything that ran on them."),
+        key="chassis",
+        title=N_("Power of the nodes"),
+        unit=N_("whole node"),
+        frame="chassis",
+        figure=chassis,
+        needs=NEEDS,
+        scope="node",
+        help=N_("What the nodes drew in all, with everything that ran on them."),
     ),
 )

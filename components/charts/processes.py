@@ -11,8 +11,12 @@ from components.text import N_, _
 from datasources.prometheus.job_frames import part, summed
 
 STATES = {
-    "running": N_("running threads"), "sleeping": N_("sleeping threads"), "disk-sleep": N_("threads waiting for files"),
-    "stopped": N_("stopped threads"), "zombie": N_("zombie threads"), "idle": N_("idle threads"),
+    "running": N_("running threads"),
+    "sleeping": N_("sleeping threads"),
+    "disk-sleep": N_("threads waiting for files"),
+    "stopped": N_("stopped threads"),
+    "zombie": N_("zombie threads"),
+    "idle": N_("idle threads"),
 }
 
 
@@ -24,7 +28,9 @@ def threads(frame: pd.DataFrame, about: About) -> Figure:
         traces.append(graph.line(total(count), _("processes"), 7))
     states = summed(part(frame, metric="slurm_job_threads_count"), "state")
     for place, state in enumerate(states.columns.get_level_values("state")):
-        text = _(STATES[state]) if state in STATES else _("threads") if not state else _("%(state)s threads", state=state)
+        text = (
+            _(STATES[state]) if state in STATES else _("threads") if not state else _("%(state)s threads", state=state)
+        )
         if state != "?":
             # a state without threads has no series: a gap is none of them
             series = states.iloc[:, place].fillna(0).where(states.notna().any(axis=1))
@@ -36,13 +42,19 @@ def executables(frame: pd.DataFrame, about: About) -> Figure:
     """Busy cores by executable, the largest eight, the rest together."""
     names = [str(path).rsplit("/", 1)[-1] for path in frame.columns.get_level_values("exe")]
     shown, texts = largest(frame, names)
-    traces = [graph.line(shown.iloc[:, place], text, place, step=frame.attrs.get("step")) for place, text in enumerate(texts)]
+    traces = [
+        graph.line(shown.iloc[:, place], text, place, step=frame.attrs.get("step")) for place, text in enumerate(texts)
+    ]
     return graph.figure(traces, unit="", about=about, stacked=True)
 
 
 PANELS = (
     Panel(
-        key="threads", title=N_("Processes and threads"), unit=N_("count, all nodes"), frame="processes", figure=threads,
+        key="threads",
+        title=N_("Processes and threads"),
+        unit=N_("count, all nodes"),
+        frame="processes",
+        figure=threads,
         needs=(Need(kind="metric", name="slurm_job_threads_count"),),
         help=N_(
             "Running threads should be about as many as cores. More of them fight for the cores; fewer leave cores idle. "
@@ -50,7 +62,11 @@ PANELS = (
         ),
     ),
     Panel(
-        key="executables", title=N_("Applications"), unit=N_("cores busy, by program"), frame="executables", figure=executables,
+        key="executables",
+        title=N_("Applications"),
+        unit=N_("cores busy, by program"),
+        frame="executables",
+        figure=executables,
         needs=(Need(kind="metric", name="slurm_job_process_usage_total"),),
         help=N_("Which programs used the cores. Only programs with more than a minute of CPU time are counted."),
     ),

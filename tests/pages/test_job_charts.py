@@ -1,0 +1,160 @@
+"""Charts from hand-made frames: what is drawn, in which unit, and that plotly takes it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
+from core.units import GIB
+from tests.pages.job_runs import a_run, about, wide
+
+WHO = ("metric", "node", "gpu", "gpu_type", "direction")
+A100 = "NVIDIA A100-SXM4-40GB"
+
+
+def numbers(trace: dict[str, Any]) -> np.ndarray:
+    """The y values of a trace, unpacked."""
+    return np.frombuffer(base64.b64decode(trace["y"]["bdata"]), dtype="<f4")
+
+
+def names(figure: dict[str, Any]) -> list[str]:
+    """What the legend says."""
+    return [trace["name"] for trace in figure["data"]]
+
+
+def gpus(metric: str, values: Any, *, kind: str = A100, labels: tuple[str, ...] = ("0", "1"), nodes: tuple[str, ...] = ("g1",)) -> Any:
+    """One gauge of some GPUs."""
+    return wide(WHO, [(f"slurm_job_{metric}", node, label, kind, "") for node in nodes for label in labels], values)
+
+
+FRAMES = {
+    "cores": wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(4)], [1, 0.5, 0.25, 0]),
+    "memory": wide(("metric", "node"), [(f"slurm_job_memory_{name}", "c1") for name in ("usage", "max", "rss", "cache", "mapped_file")], GIB),
+    "processes": wide(("metric", "state"), [("slurm_job_process_count", ""), ("slurm_job_threads_count", "running")], 4),
+    "executables": wide(("exe",), [("/opt/bin/<b>prog</b>",), ("/usr/bin/python",)], [3, 1]),
+    "metadata": wide(("fs", "operation"), [("scratch", "open"), ("scratch", "close")], [10, 0]),
+    "bandwidth": wide(("fs", "operation"), [("scratch", "read_bytes"), ("scratch", "write_bytes")], 1e8),
+    "infiniband": wide(("what", "node", "device"), [("ib_in", "c1", "mlx5_0"), ("ib_out", "c1", "mlx5_0")], 1e9),
+    "ethernet": wide(("what", "node", "device"), [("eth_in", "c1", "eth0"), ("eth_out", "c1", "eth0")], 1e6),
+    "disk_bandwidth": wide(("what", "node", "device"), [("read_bytes", "c1", "sda"), ("written_bytes", "c1", "sda")], 1e6),
+    "disk_operations": wide(("what", "node", "device"), [("reads", "c1", "sda"), ("writes", "c1", "sda")], 10),
+    "disk_space": wide(("what", "node", "device"), [("size", "c1", "sda"), ("avail", "c1", "sda")], [4e11, 1e11]),
+    "dram": wide(("what", "node", "socket"), [(way, "c1", s) for way in ("dram_read", "dram_write") for s in "01"], 1e9),
+    "links": wide(("what", "node", "socket"), [("link_0", "c1", "0"), ("link_1", "c1", "0")], 1e8),
+    "l2": wide(("node", "core"), [("c1", "0")], 0.9),
+    "l3": wide(("node", "core"), [("c1", str(core)) for core in range(20)], 0.5),
+    "ipc": wide(("node",), [(f"c{n}",) for n in range(32)], 1.2),
+    "own": wide(("node",), [("c1",), ("c2",)], 150),
+    "chassis": wide(("node",), [("c1",)], 400),
+    "utilization_gpu": gpus("utilization_gpu", [90, 0]),
+    "utilization_gpu_memory": gpus("utilization_gpu_memory", 10),
+    "memory_usage_gpu": gpus("memory_usage_gpu", 2 * GIB),
+    "power_gpu": gpus("power_gpu", [300_000, 55_000]),
+    "pipes": gpus("tensor_gpu", 30),
+    "pcie_gpu": wide(WHO, [("slurm_job_pcie_gpu", "g1", "0", A100, way) for way in ("RX", "TX")], 1e9),
+    "nvlink_gpu": wide(WHO, [("slurm_job_nvlink_gpu", "g1", g, A100, way) for g in "01" for way in ("RX", "TX")], 1e9),
+}
+MODULES = (cpu, memory, processes, lustre, gpu, network, disk, counters, power)
+PANELS = [panel for module in MODULES for panel in module.PANELS]
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
+def test_every_chart_is_a_figure_plotly_takes(panel: Any) -> None:
+    run = a_run(gpus=2, gpu_types={"a100": 2}, nodes=2)
+    figure = panel.figure(FRAMES[panel.frame], about(run))
+    assert figure["data"]
+    go.Figure(figure)
+    assert panel.help and panel.title and panel.unit
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
+def test_a_chart_of_nothing_but_gaps_is_still_a_figure(panel: Any) -> None:
+    frame = FRAMES[panel.frame] * np.nan
+    frame.attrs = FRAMES[panel.frame].attrs
+    go.Figure(panel.figure(frame, about(a_run(gpus=2, gpu_types={"a100": 2}))))
+
+
+def test_the_charts_of_the_node_are_marked() -> None:
+    marked = {panel.key for panel in PANELS if panel.scope == "node"}
+    assert {"ethernet", "infiniband", "disk_space", "memory_bandwidth", "chassis"} <= marked
+    assert not marked & {"cores", "memory", "gpu_compute", "bandwidth", "power"}
+
+
+def test_cores_are_added_up_against_what_is_allocated() -> None:
+    figure = cpu.used(FRAMES["cores"], about(a_run()))
+    assert names(figure) == ["used", "allocated"]
+    assert numbers(figure["data"][0])[0] == pytest.approx(1.75)
+    assert set(numbers(figure["data"][1])) == {4.0}
+
+
+def test_many_cores_become_a_heat_map_and_never_more_than_forty_lines() -> None:
+    frame = wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(64)])
+    figure = cpu.each(frame, about(a_run(cores=64)))
+    assert [trace["type"] for trace in figure["data"]] == ["heatmap"]
+    nodes = wide(("job", "node"), [("77", f"c{n}") for n in range(250)])
+    assert len(cpu.each(nodes, about(a_run(cores=8000)))["data"]) <= 40
+
+
+def test_memory_tells_program_from_cache() -> None:
+    figure = memory.kinds(FRAMES["memory"], about(a_run()))
+    assert names(figure) == ["program", "shared", "file cache", "allocated"]
+    # the cache counts shared memory, too: 1 GiB of both leaves none for files
+    assert numbers(figure["data"][2])[0] == 0
+    assert numbers(figure["data"][3])[0] == 16
+
+
+def test_gpus_are_named_by_number_and_by_node_where_there_are_several() -> None:
+    run = a_run(gpus=4)
+    assert names(gpu.compute(gpus("utilization_gpu", 50), about(run))) == ["GPU 0", "GPU 1"]
+    both = gpus("utilization_gpu", 50, nodes=("g1", "g2"))
+    assert names(gpu.compute(both, about(run)))[:3] == ["GPU 0 · g1", "GPU 1 · g1", "GPU 0 · g2"]
+    slices = gpus("utilization_gpu", 50, kind="NVIDIA A100-SXM4-40GB MIG 1g.5gb", labels=("MIG-3f2a91c0-5e0b",))
+    assert names(gpu.compute(slices, about(run))) == ["1g.5gb 3f2a91c0"]
+
+
+def test_gpu_power_has_the_models_limit_and_idle_lines() -> None:
+    figure = gpu.power(FRAMES["power_gpu"], about(a_run(gpus=2)))
+    lines = {trace["name"]: numbers(trace)[0] for trace in figure["data"]}
+    assert lines == {"GPU 0": 300, "GPU 1": 55, "idle": 55, "limit": 400}
+
+
+def test_a_model_nobody_knows_is_drawn_without_lines() -> None:
+    figure = gpu.power(gpus("power_gpu", 90_000, kind="NVIDIA Z9000"), about(a_run(gpus=2)))
+    assert names(figure) == ["GPU 0", "GPU 1"]
+    assert names(gpu.memory(gpus("memory_usage_gpu", GIB, kind="NVIDIA Z9000"), about(a_run(gpus=2)))) == ["GPU 0", "GPU 1"]
+
+
+def test_pipes_and_slices_leave_out_what_they_cannot_have() -> None:
+    panels = {panel.key: panel for panel in gpu.PANELS}
+    assert not panels["gpu_nvlink"].shown(about(a_run(gpus=1, gpu_types={"a100": 1})))
+    assert not panels["gpu_pcie"].shown(about(a_run(gpus=1, gpu_types={"1g.5gb": 1})))
+    assert panels["gpu_nvlink"].shown(about(a_run(gpus=2, gpu_types={"a100": 2})))
+
+
+def test_what_is_sent_goes_below_zero_and_says_its_true_number() -> None:
+    figure = lustre.bandwidth(FRAMES["bandwidth"], about(a_run()))
+    read, written = figure["data"]
+    assert numbers(read)[0] > 0 > numbers(written)[0]
+    assert "customdata" in written["hovertemplate"]
+
+
+def test_names_from_jobs_are_no_markup() -> None:
+    figure = processes.executables(FRAMES["executables"], about(a_run()))
+    assert not any("<b>" in name for name in names(figure))
+
+
+def test_used_disk_space_is_size_less_free() -> None:
+    figure = disk.space(FRAMES["disk_space"], about(a_run()))
+    assert names(figure) == ["used", "limit"]
+    assert numbers(figure["data"][0])[0] / numbers(figure["data"][1])[0] == pytest.approx(0.75)
+
+
+def test_a_chart_of_a_large_job_stays_small() -> None:
+    frame = wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(40)], points=360)
+    figure = cpu.each(frame, about(a_run(cores=40)))
+    assert len(str(figure)) < 120_000
