@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from analysis import series
 from analysis.gpu_facts import POWER
 
 JOULES_PER_KWH = 3.6e6
+SLICES = 7  # compute slices of a GPU that is cut (MIG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,23 @@ def integrate(power: pd.Series, step: float) -> tuple[float, float]:
     near = seconds <= series.GAP_STEPS * step
     means = (values[1:] + values[:-1]) / 2
     return float((means * seconds)[near].sum()), float(seconds[near].sum())
+
+
+def gpu_share(gpu: str, gpu_type: str) -> float:
+    """How much of a card a device is: 1, or a MIG device's slices of seven (one of seven where its profile is not named).
+
+    Exporters give each slice the power of the whole card, so it is counted by this share.
+    """
+    profile = re.search(r"\b([1-7])g\.[0-9]+gb", gpu_type.lower())
+    if profile:
+        return int(profile[1]) / SLICES
+    return 1 / SLICES if gpu.startswith("MIG-") else 1.0
+
+
+def _own_watts(frame: pd.DataFrame) -> pd.Series:
+    """W of a job's devices on one node, from their milliwatts."""
+    pairs = zip(frame.columns.get_level_values("gpu"), frame.columns.get_level_values("gpu_type"), strict=True)
+    return series.total(frame * [gpu_share(str(gpu), str(kind)) for gpu, kind in pairs]) / 1000
 
 
 def job_power(
@@ -85,7 +104,7 @@ def _gpu_power(
 ) -> pd.Series | None:
     if own is None or share is None:
         return None
-    mine = _on(series.total(own) / 1000, watts.index)
+    mine = _on(_own_watts(own), watts.index)
     # a node's own meter is missing: only right if the job had every GPU, then its GPUs are all GPUs
     others = _on(series.total(all_gpus), watts.index) if all_gpus is not None else mine / share
     return (watts - others).clip(lower=0) * share + mine

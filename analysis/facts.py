@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.accounting import accounting
 from analysis.cost import Cost, cost
-from analysis.energy import energy, job_power
+from analysis.energy import energy, gpu_share, job_power
 from analysis.gpu_facts import GpuFacts, gpu_facts
 from analysis.usage import Usage, usage
 from core.settings import Settings
@@ -171,9 +171,9 @@ def _energy_numbers(
     settings: Settings,
 ) -> dict[str, Any]:
     cores, gpu = seen
-    gpus: dict[str, int] = {}
+    gpus: dict[str, float] = {}
     for item in gpu:
-        gpus[item.node] = gpus.get(item.node, 0) + 1
+        gpus[item.node] = gpus.get(item.node, 0) + gpu_share(item.gpu, item.gpu_type)
     hosts = run.hosts or tuple(cores)
     spread = {host: cores.get(host, run.cores / max(len(hosts), 1)) for host in hosts}
     result = energy(job_power(metrics, spread, sizes[0], gpus, sizes[1], run.whole_node), *life, run.nodes)

@@ -75,8 +75,8 @@ def memory_request(
     if need is None or run.memory is None:
         return ()
     if "mem_per_gpu" in options and run.gpus:
-        whole = facts.memory_peak * settings.thresholds.memory_headroom / run.gpus
-        return (f"#SBATCH --mem-per-gpu={round_up(whole / GIB)}G",)
+        whole = need * (run.cores if run.memory_per == "cpu" else run.nodes if run.memory_per == "node" else 1)
+        return (f"#SBATCH --mem-per-gpu={round_up(whole / run.gpus / GIB)}G",)
     if run.memory_per == "cpu":
         if need >= run.memory / max(run.cores, 1):
             return ()

@@ -57,6 +57,16 @@ def test_gpu_job_pays_its_gpus_and_its_share_of_the_rest() -> None:
     assert energy(power, START, START + HOUR, 1).kwh == pytest.approx(0.45)
 
 
+def test_a_slice_pays_its_part_of_the_card() -> None:
+    """Its exporter shows the whole card's 210 W; two slices of seven are 60 W, and 2/7 of one of four GPUs' share of the rest."""
+    kind = "NVIDIA A100-SXM4-40GB MIG 2g.10gb"
+    own = frame({(POWER, "g1", "MIG-7", kind): [210_000] * 61}, ("metric", "node", "gpu", "gpu_type"))
+    metrics = {"power": watts(g1=[1540] * 61), "node_gpu_power": watts(g1=[840] * 61), "gpu": own}
+    facts = job_facts(make_run(gpus=1, elapsed=HOUR), None, metrics, Settings(), node_gpus={"g1": 4})
+    # (1540 − 840) × (2/7 ÷ 4) + 60 = 50 + 60 W
+    assert facts.energy_kwh == pytest.approx(0.11)
+
+
 def test_facts_carry_energy_and_cost() -> None:
     prices = {
         "core_hour": 0.01,
