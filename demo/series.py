@@ -1,0 +1,158 @@
+"""Series of the simulated exporters: one description, read by the history (demo/backfill.py) and by the live exporters alike.
+
+A Block is a group of series of one target that a call computes together for any times; NaN says that the exporter does not
+show a series then. Because both readers evaluate the same function of time, counters run on over the seam between them.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo.model import BUCKET, NodeEvent, Plan
+
+DAY = 86400
+RAW_DAYS = 3
+RULE_DAYS = 30
+QUOTA_DAYS = 90
+STEP = 60  # seconds between raw samples of the history
+COARSE = 300  # the look-back: nothing may be rarer without leaving holes
+
+
+@dataclass(kw_only=True, eq=False)
+class Block:
+    """Series of one target with their labels (``__name__`` among them).
+
+    values(times) gives a float64 array [series × times] for UTC epoch seconds; NaN: not exposed. Nothing is exposed outside
+    [begin, end). `every` is the spacing of the history's samples in seconds, 0: live only.
+    """
+
+    exporter: str
+    instance: str
+    labels: list[dict[str, str]]
+    values: Callable[[np.ndarray], np.ndarray]
+    begin: float = -math.inf
+    end: float = math.inf
+    every: int = STEP
+
+
+def raw_begin(plan: Plan) -> int:
+    """UTC epoch second raw history begins at; it depends on the plan alone, so that every process counts from the same moment."""
+    return (plan.made_at - RAW_DAYS * DAY) // 3600 * 3600
+
+
+def seed_of(*parts: object) -> int:
+    """A number that depends on the parts alone, in every process (hash() does not)."""
+    return zlib.crc32(repr(parts).encode())
+
+
+class Running:
+    """Sums of rates that are constant within a bucket, as counters: [rows × buckets] per second from `start` on."""
+
+    def __init__(self, start: int, rates: np.ndarray) -> None:
+        self.start = start
+        self.buckets = rates.shape[1]
+        self.sums = np.zeros((rates.shape[0], self.buckets + 1))
+        np.cumsum(rates, axis=1, out=self.sums[:, 1:])
+        self.sums *= BUCKET
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """[rows × times]: what had been counted at each time; 0 before the start, the total after the last bucket."""
+        place = np.clip((times - self.start) / BUCKET, 0, self.buckets)
+        whole = np.minimum(place.astype(np.int64), self.buckets - 1)
+        low = self.sums[:, whole]
+        return low + (self.sums[:, whole + 1] - low) * (place - whole)
+
+
+class Levels:
+    """Values that hold within a bucket, as gauges: [rows × buckets] from `start` on."""
+
+    def __init__(self, start: int, rows: np.ndarray) -> None:
+        self.start = start
+        self.rows = rows
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """[rows × times]: the bucket each time lies in; outside, the nearest one's."""
+        place = ((times - self.start) // BUCKET).astype(np.int64)
+        return self.rows[:, np.clip(place, 0, self.rows.shape[1] - 1)]
+
+
+@dataclass(frozen=True)
+class Hum:
+    """A rate that never stands still: a mean, a daily swing and two faster ones, with a closed integral.
+
+    rate(t) = mean × (1 + Σ aₖ sin(2πt/Pₖ + φₖ)) with Σ aₖ < 1, so the integral only grows.
+    """
+
+    mean: float
+    seed: int
+    daily: float = 0.4
+
+    def _waves(self) -> list[tuple[float, float, float]]:
+        phases = np.random.default_rng(self.seed).uniform(-0.6, 0.6, 3)
+        # the daily wave peaks in the afternoon; the others only keep a line from being straight
+        return [
+            (self.daily, DAY, -0.7 * math.pi + phases[0]),
+            (0.2, 5400 + 60 * (self.seed % 50), 5 * phases[1]),
+            (0.15, 900 + 10 * (self.seed % 30), 5 * phases[2]),
+        ]
+
+    def rate(self, times: np.ndarray) -> np.ndarray:
+        """The rate at each time, in the mean's unit."""
+        return self.mean * (1 + sum(a * np.sin(2 * np.pi * times / p + phi) for a, p, phi in self._waves()))
+
+    def total(self, times: np.ndarray, since: float | np.ndarray) -> np.ndarray:
+        """The integral of the rate from `since` to each time."""
+
+        def integral(t: np.ndarray | float) -> np.ndarray:
+            waves = sum(
+                a * p / (2 * np.pi) * np.cos(2 * np.pi * np.asarray(t) / p + phi) for a, p, phi in self._waves()
+            )
+            return self.mean * (np.asarray(t, float) - waves)
+
+        return np.maximum(integral(times) - integral(since), 0)
+
+
+class Boots:
+    """When one node was down, and since when its counters count."""
+
+    def __init__(self, plan: Plan, name: str) -> None:
+        down = [event for event in plan.events if event.node == name and _is_down(event)]
+        self.spells = sorted((event.start, event.end or plan.horizon) for event in down)
+        self.first = raw_begin(plan)
+        # a boot time before the history is only shown; counters count from the history's beginning
+        self.uptime = self.first - seed_of(name, plan.seed) % (40 * DAY) - DAY
+
+    def down(self, times: np.ndarray) -> np.ndarray:
+        """True where the node is down."""
+        dark = np.zeros(len(times), bool)
+        for start, end in self.spells:
+            dark |= (times >= start) & (times < end)
+        return dark
+
+    def since(self, times: np.ndarray) -> np.ndarray:
+        """The moment counters count from, for each time: the last boot, else the beginning of raw history."""
+        begin = np.full(len(times), float(self.first))
+        for _, end in self.spells:
+            begin = np.where(times >= max(end, self.first), float(max(end, self.first)), begin)
+        return begin
+
+    def boot_time(self, times: np.ndarray) -> np.ndarray:
+        """node_boot_time_seconds for each time."""
+        boot = np.full(len(times), float(self.uptime))
+        for _, end in self.spells:
+            boot = np.where(times >= end, float(end), boot)
+        return boot
+
+
+def _is_down(event: NodeEvent) -> bool:
+    return event.state & 0xF == 1
+
+
+def run_end(end: int | None, plan: Plan) -> int:
+    """The end of a run, or the plan's horizon for one that outlives it."""
+    return plan.horizon if end is None else end

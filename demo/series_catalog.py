@@ -1,0 +1,66 @@
+"""All series of the simulated cluster: those that are always there, and those that come and go with jobs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from demo import series_cloud, series_hosts, series_job, series_lustre
+from demo.model import Plan
+from demo.series import Block, raw_begin
+from demo.series_cloud import cloud_blocks
+from demo.series_cluster import quota_blocks, scheduler_blocks
+from demo.series_hosts import host_blocks
+from demo.series_job import job_block
+from demo.series_lustre import IDLE, FileSystemLoad, RunIos, job_blocks, target_blocks
+from demo.series_node import SLACK, NodeLoad
+from demo.series_share import ProfileOf, Tables
+
+TYPES = {**series_job.TYPES, **series_hosts.TYPES, **series_lustre.TYPES, **series_cloud.TYPES}
+
+
+class Catalog:
+    """Blocks of a plan. Only the tables of jobs around the time asked for are kept in memory."""
+
+    def __init__(self, plan: Plan, profile_of: ProfileOf) -> None:
+        self.plan = plan
+        self.tables = Tables(plan, profile_of)
+        self.ios = RunIos(plan, self.tables)
+        self.loads = {node.name: NodeLoad(plan, node, self.tables) for node in plan.nodes}
+        self.file_systems = [FileSystemLoad(plan, fs, self.ios, self.tables) for fs in plan.file_systems]
+        self.quotas = quota_blocks(plan)
+        self.standing = [block for load in self.loads.values() for block in host_blocks(load)]
+        self.standing += [block for load in self.file_systems for block in target_blocks(load)]
+        self.standing += [*scheduler_blocks(plan), *cloud_blocks(plan), *self.quotas]
+        self._passing: dict[int, list[Block]] = {}
+
+    def passing(self, since: float, until: float) -> list[Block]:
+        """Blocks of jobs that may show something in [since, until), idle Lustre statistics included."""
+        numbers = self.tables.between(since - IDLE, until)
+        wanted = {int(number) for number in numbers}
+        for number in wanted - self._passing.keys():
+            self._passing[number] = self._of_share(number)
+        for number in self._passing.keys() - wanted:
+            del self._passing[number]
+        return [block for number in sorted(wanted) for block in self._passing[number] if block.end > since]
+
+    def _of_share(self, number: int) -> list[Block]:
+        run, index = self.tables.entries[number]
+        blocks = [job_block(self.tables.table(number))]
+        if index == 0:  # Lustre counts a job once, whatever its nodes
+            blocks += [block for io in self.ios.of(run) for block in job_blocks(io, self.ios.servers)]
+        return blocks
+
+    def forget(self, before: float) -> None:
+        """Drop the tables of jobs that were over, with room for the readers' slack, before the moment."""
+        self.tables.forget(before - 2 * SLACK)
+        self.ios.forget(before - 2 * SLACK)
+
+    def warm(self, now: float) -> None:
+        """Add up, once, what ran since raw history began, so that the first answers do not have to."""
+        # node by node in time order would hold all tables at once; a day at a time does not
+        for moment in [*np.arange(raw_begin(self.plan), now, 6 * 3600.0), now]:
+            for load in self.loads.values():
+                load.counters(np.array([moment]))
+            for load in self.file_systems:
+                load.counters(np.array([moment]))
+            self.forget(moment)
