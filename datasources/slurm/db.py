@@ -44,6 +44,8 @@ def recorded(into: list[str] | None = None) -> Iterator[list[str]]:
 
 def _address(settings: Settings) -> URL:
     url = make_url(settings.slurm.url)
+    if url.drivername in ("mysql", "mariadb"):
+        url = url.set(drivername=f"{url.drivername}+pymysql")
     password = settings.slurm.password.get_secret_value()
     if password:
         url = url.set(password=password)
@@ -88,6 +90,7 @@ class SlurmDb:
         event.listen(self.engine, "before_cursor_execute", _record)
         self._lock = threading.RLock()
         self._kept: dict[object, tuple[float, Any]] = {}
+        self.logins: dict[int, str] = {}  # uid → login, as far as asked
 
     def rows(self, statement: Executable) -> Sequence[RowMapping]:
         """All rows of a select; raises SourceDown, SourceSlow or SourceRefused."""
@@ -114,14 +117,17 @@ class SlurmDb:
         return SourceDown("slurm", text)
 
     def kept(self, key: object, make: Callable[[], T], seconds: float = LOOKUP_SECONDS) -> T:
-        """A small lookup remembered in this process; made anew after `seconds`. Errors are not remembered."""
+        """A small lookup remembered in this process; made anew after `seconds`. Errors and empty answers are not remembered."""
         now = time.monotonic()
         with self._lock:
             held = self._kept.get(key)
-            if held is None or held[0] < now:
-                held = (now + seconds, make())
-                self._kept[key] = held
-            return held[1]
+            if held is not None and held[0] >= now:
+                return held[1]
+            made = make()
+            # Somebody's first job or account is wanted at once, not when a remembered "none" has aged
+            if made:
+                self._kept[key] = (now + seconds, made)
+            return made
 
     def forget(self) -> None:
         """Drops every remembered lookup, the schema included."""

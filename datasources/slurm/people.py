@@ -13,7 +13,7 @@ from datasources.slurm.ownership import FIRST_PERSON, database
 from datasources.sources import Sources
 
 LEVELS = ("none", "none", "operator", "administrator")  # by admin_level: not set, none, operator, administrator
-TREE_SECONDS = 300.0
+TREE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def uid_names(sources: Sources, *, viewer: Viewer, uids: Iterable[int]) -> dict[
     """
     db = database(sources)
     wanted = sorted({uid for uid in uids if uid >= FIRST_PERSON})
-    known: dict[int, str] = db.kept("uid_names", dict)
+    known = db.logins
     unknown = [uid for uid in wanted if uid not in known]
     if unknown:
         job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
