@@ -178,10 +178,15 @@ def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict
     return done
 
 
+def _suffix(unit: str) -> str:
+    """What the top tick wears; long units stay in the card's head, where they cost the chart no width."""
+    return f" {plain(unit)}" if unit and len(unit) <= 5 and unit not in ("cores", "GPUs") else ""
+
+
 def _y_axis(unit: str, y_min: float | None, y_max: float | None, top: float, mirrored: bool) -> dict[str, Any]:
     axis: dict[str, Any] = {
         "nticks": 5,
-        "ticksuffix": f" {plain(unit)}" if unit else "",
+        "ticksuffix": _suffix(unit),
         "showticksuffix": "last",
         "tickformat": ",~r",
     }
@@ -192,7 +197,7 @@ def _y_axis(unit: str, y_min: float | None, y_max: float | None, top: float, mir
             "ticktext": [f"{abs(tick):,.10g}".replace(",", THIN) for tick in ticks],
             "range": [-top * 1.08, top * 1.08],
         }
-        axis["ticktext"][-1] += f" {plain(unit)}"
+        axis["ticktext"][-1] += _suffix(unit)
     elif y_max is not None and y_max > 0:
         axis["range"] = [y_min or 0, max(y_max, top) * 1.04]
     elif y_min is not None:
@@ -209,7 +214,7 @@ def layout(about: About | None, y_axis: dict[str, Any], *, legend: bool) -> dict
     if about is not None:
         x_axis["range"] = [about.when.start * 1000, about.when.end * 1000]
     return {
-        "margin": {"l": 46, "r": 10, "t": 30 if legend else 10, "b": 26},
+        "margin": {"l": 46, "r": 10, "t": 8, "b": 26},
         "xaxis": x_axis,
         "yaxis": {"fixedrange": True, "gridwidth": 1, "automargin": True, **y_axis},
         "hovermode": "x unified",

@@ -171,6 +171,14 @@ def _keys(outputs: Any, part: str) -> list[str]:
     return [str(output["id"].get(part)) for output in outputs]
 
 
+def _said_once(filled: list[Any], drawn: list[tuple[Any, Any]]) -> tuple[list[Any], list[tuple[Any, Any]]]:
+    """Where a whole section failed, its first place says so and the others are left out."""
+    hidden = html.Span(className="tt-hide")
+    if filled:
+        return [filled[0], *[hidden for _rest in filled[1:]]], [(None, hidden) for _rest in drawn]
+    return filled, [*drawn[:1], *[(None, hidden) for _rest in drawn[1:]]]
+
+
 def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> None:
     """Add the one callback of all sections to the app."""
 
@@ -178,10 +186,11 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         return {"type": kind, "section": MATCH, key: ALL}
 
     @app.callback(
+        # first: the renderer finds the section by the first output, and a section may have no charts
+        Output({"type": "done", "section": MATCH}, "data"),
         Output(part("figure", "panel"), "data"),
         Output(part("message", "panel"), "children"),
         Output(part("block", "block"), "children"),
-        Output({"type": "done", "section": MATCH}, "data"),
         Input({"type": "load", "section": MATCH}, "data"),
         prevent_initial_call=True,
     )
@@ -199,9 +208,11 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
             abort(403)
         panels = {panel.key: panel for panel in section.panels}
         blocks = {block.key: block for block in section.blocks}
-        wanted, shown = _keys(ctx.outputs_list[0], "panel"), _keys(ctx.outputs_list[2], "block")
-        drawn = [draw_panel(panels[key], frames, about) if key in panels else (no_update, no_update) for key in wanted]
+        wanted, shown = _keys(ctx.outputs_list[1], "panel"), _keys(ctx.outputs_list[3], "block")
         filled = [draw_block(blocks[key], frames, about) if key in blocks else no_update for key in shown]
+        drawn = [draw_panel(panels[key], frames, about) if key in panels else (no_update, no_update) for key in wanted]
+        if about is None or not isinstance(frames, Mapping):
+            filled, drawn = _said_once(filled, drawn)
         done = {
             "n": data.get("n") if isinstance(data, dict) else 0,
             "at": int(sources.clock()),
@@ -210,7 +221,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         }
         if about is not None:
             done |= {"from": about.when.start, "to": about.when.end}
-        return [figure for figure, _message in drawn], [message for _figure, message in drawn], filled, done
+        return done, [figure for figure, _message in drawn], [message for _figure, message in drawn], filled
 
 
 def refusal(error: TurtleError) -> int:

@@ -193,6 +193,8 @@ HELP_GPUS = N_(
     "Usable: GPUs on nodes that take jobs. Total: all GPUs."
 )
 
+HELP_FREE = N_("Neither allocated to a job nor on a node that is down or drained.")
+
 PAGE = Page(
     key="status",
     module="status",
@@ -218,7 +220,7 @@ PAGE = Page(
         ),
         Section(
             key="free", title=N_("Free now"), query=lambda sources, viewer, subject, when: {"now": read_now(sources)}, access=ANYONE,
-            blocks=(Block(key="free", title=N_("Cores and GPUs"), draw=draw_free, help=N_("Neither allocated to a job nor on a node that is down or drained."), height=200),),
+            blocks=(Block(key="free", title=N_("Cores and GPUs"), draw=draw_free, help=HELP_FREE, height=200),),
         ),
     ),
 )  # fmt: skip

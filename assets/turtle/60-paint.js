@@ -3,6 +3,8 @@
 (function () {
   const T = window.turtle;
   const offset = (ms) => -new Date(ms).getTimezoneOffset() * 60000;
+  // as text: plotly reads numbers differently in different places
+  const stamp = (ms) => new Date(ms + offset(ms)).toISOString().slice(0, 23).replace("T", " ");
   const seen = (hex, alpha) => {
     const n = parseInt(hex.slice(1), 16);
     return "rgba(" + [n >> 16, (n >> 8) & 255, n & 255, alpha].join(",") + ")";
@@ -16,9 +18,9 @@
   function place(trace) {
     if (typeof trace.x0 !== "number" || !trace.dx) return;
     const n = points(trace), last = trace.x0 + trace.dx * Math.max(n - 1, 0);
-    if (offset(trace.x0) === offset(last)) { trace.x0 += offset(trace.x0); return; }
+    if (offset(trace.x0) === offset(last)) { trace.x0 = stamp(trace.x0); return; }
     // the clocks change within the chart: every point by itself
-    trace.x = Array.from({ length: n }, (_, i) => trace.x0 + i * trace.dx).map((ms) => ms + offset(ms));
+    trace.x = Array.from({ length: n }, (_, i) => stamp(trace.x0 + i * trace.dx));
     delete trace.x0; delete trace.dx;
   }
   function colour(trace) {
@@ -41,14 +43,14 @@
     Object.keys(look).filter((key) => /^[xy]axis/.test(key)).forEach((key) => { look[key] = axis(look[key]); });
     const x = look.xaxis;
     if (x && x.type === "date") {
-      if (x.range) x.range = x.range.map((ms) => (typeof ms === "number" ? ms + offset(ms) : ms));
+      if (x.range) x.range = x.range.map((ms) => (typeof ms === "number" ? stamp(ms) : ms));
       x.uirevision = String(x.range);
       x.tickformatstops = [{ dtickrange: [null, 86399999], value: "%H:%M" }, { dtickrange: [86400000, 2591999999], value: "%-d %b" }, { dtickrange: ["M1", null], value: "%b %Y" }];
       x.hoverformat = "%a %-d %b %H:%M:%S";
       x.unifiedhovertitle = { text: "%{x|%a %-d %b %H:%M}" };
     }
-    (look.shapes || []).forEach((shape) => ["x0", "x1"].forEach((key) => { if (typeof shape[key] === "number" && shape.xref !== "paper") shape[key] += offset(shape[key]); if (shape.meta && shape.meta.color) { shape.line = Object.assign({}, shape.line, { color: T.css(shape.meta.color) }); shape.fillcolor = seen(T.css(shape.meta.color), 0.1); } }));
-    (look.annotations || []).forEach((note) => { if (typeof note.x === "number" && note.xref !== "paper") note.x += offset(note.x); });
+    (look.shapes || []).forEach((shape) => ["x0", "x1"].forEach((key) => { if (typeof shape[key] === "number" && shape.xref !== "paper") shape[key] = stamp(shape[key]); if (shape.meta && shape.meta.color) { shape.line = Object.assign({}, shape.line, { color: T.css(shape.meta.color) }); shape.fillcolor = seen(T.css(shape.meta.color), 0.1); } }));
+    (look.annotations || []).forEach((note) => { if (typeof note.x === "number" && note.xref !== "paper") note.x = stamp(note.x); });
     const font = { family: "Inter, system-ui, sans-serif", size: 12, color: T.css("muted") };
     return Object.assign(look, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, uirevision: "kept", autosize: true,

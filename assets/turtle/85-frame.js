@@ -30,14 +30,14 @@
   T.onDom.push(times, here, tables);
 
   let last = 0;
-  window.addEventListener("scroll", () => {
-    if (Date.now() - last < 80) return;
-    last = Date.now();
+  function mark() {
     const entries = Array.from(document.querySelectorAll(".tt-toc a"));
     let present = entries[0];
     entries.forEach((one) => { const target = document.getElementById(one.hash.slice(1)); if (target && target.getBoundingClientRect().top < 180) present = one; });
     entries.forEach((one) => one.classList.toggle("on", one === present));
-  }, { passive: true });
+  }
+  window.addEventListener("scroll", () => { if (Date.now() - last > 80) { last = Date.now(); mark(); } }, { passive: true });
+  T.onDom.push(mark);
 
   async function picture(card) {
     const plot = card.querySelector(".js-plotly-plot"), title = (card.querySelector("h3") || {}).textContent || "chart";
