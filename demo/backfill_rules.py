@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.series import COARSE, STEP
+from demo.series import COARSE, STEP, Hum
 from demo.series_catalog import Catalog
 from demo.series_lustre import BYTES, IDLE, OPERATIONS
 from demo.series_share import ShareTable
@@ -115,10 +115,10 @@ def _add_lustre(catalog: Catalog, sums: Sums) -> None:
     always = np.ones(len(times), bool)
     for load in catalog.file_systems:
         for name in BYTES:
-            rate = sum(hum.rate(times) for hum in load.hums[name])
+            rate = sum(_mean(hum, times) for hum in load.hums[name])
             sums.add(f"lustre:{name}:rate3m", everywhere, rate, always, fs=load.fs)
         for name in OPERATIONS:
-            rate = load.meta[name].rate(times) if name in load.meta else 0.0
+            rate = _mean(load.meta[name], times) if name in load.meta else 0.0
             sums.add("lustre:metadata:rate3m", everywhere, rate, always, fs=load.fs, operation=name)
     tables, seen = catalog.tables, set()
     for number in tables.between(times[0] - IDLE, times[-1] + 1):
@@ -129,6 +129,10 @@ def _add_lustre(catalog: Catalog, sums: Sums) -> None:
         seen.add(id(run))
         for io in catalog.ios.of(run):
             _add_io(sums, place, io)
+
+
+def _mean(hum: Hum, times: np.ndarray) -> np.ndarray:
+    return hum.total(times, times - LUSTRE_WINDOW) / LUSTRE_WINDOW
 
 
 def _add_io(sums: Sums, place: slice, io) -> None:  # noqa: ANN001 - demo.series_lustre.RunIo
