@@ -12,8 +12,8 @@ from analysis.facts import FACTS_VERSION
 from components import format as fmt
 from components import graph, parts
 from components.links import link
-from components.present import plain_text
 from components.records import About, Block, Figure, Frames, Panel, Section
+from components.table import Column, table
 from components.text import N_, _
 from core.errors import NoData, SourceError, Why
 from core.settings import Settings
@@ -25,8 +25,9 @@ from datasources.portal.facts import stored_facts
 from datasources.slurm import detail
 from datasources.slurm.records import Run
 from datasources.sources import Sources
+from pages.job_head import role_of
 from pages.job_query import shared, the_run
-from pages.job_related import count_badges, small_table
+from pages.job_related import count_badges
 
 PAGE = 200  # tasks in one table
 BINS = 24
@@ -101,30 +102,29 @@ def draw_counts(frames: Frames, about: About) -> Any:
     return html.Div([count_badges(counts), parts.meter(done / whole if whole else None, "used", text), html.Span(text, className="tt-muted")])
 
 
-def _bar(share: float) -> Any:
-    return html.Div([parts.meter(share), html.Span(fmt.percent(share), className="num")]) if share == share else fmt.NONE
-
-
 def draw_tasks(frames: Frames, about: About) -> Any:
     """The tasks with their efficiency, a page at a time."""
-    frame = frames["tasks"]
-    gpus = frame["gpu_use"].notna().any()
-    rows = []
-    for row in frame.to_dict("records"):
-        task = row["job_id"].split("_[")[0]
-        job = parts.page_link(row["job_id"], link(about.settings, f"/job/{task}")) if "[" not in row["job_id"] else row["job_id"]
-        rows.append(
-            (job, parts.state_badge(row["state"]), str(plain_text(row["name"])), fmt.moment(row["start"]), fmt.duration(row["elapsed"]),
-             _bar(row["cpu_efficiency"]), _bar(row["memory_efficiency"]), *((_bar(row["gpu_use"]),) if gpus else ()))
-        )
-    heads = (_("Task"), _("State"), _("Name"), _("Start"), _("Ran"), _("Cores"), _("Memory"), *((_("GPU"),) if gpus else ()))
-    table = small_table(heads, rows, frozenset({4}))
-    run = frames["run"]
+    frame, run, settings = frames["tasks"], frames["run"], about.settings
+    columns = [
+        Column(key="job_id", title=N_("Task"), phone=True, draw=lambda row: _task(row, settings)),
+        Column(key="state", title=N_("State"), kind="state", phone=True), Column(key="start", title=N_("Start"), kind="time"),
+        Column(key="elapsed", title=N_("Ran"), kind="duration"),
+        Column(key="cpu_efficiency", title=N_("Cores used"), kind="bar", role=role_of),
+        Column(key="memory_peak", title=N_("Memory peak"), kind="bytes"),
+        Column(key="memory_efficiency", title=N_("Memory used"), kind="bar", role=role_of),
+    ]
+    if frame["gpu_use"].notna().any():
+        columns.append(Column(key="gpu_use", title=N_("GPUs used"), kind="bar", role=role_of))
     base = f"/job/{run.array_job or run.id_job}"
-    links = [parts.page_link(_("First tasks"), link(about.settings, base))] if getattr(about.subject, "after", -1) >= 0 else []
+    links = [parts.page_link(_("First tasks"), link(settings, base), "tt-btn")] if getattr(about.subject, "after", -1) >= 0 else []
     if frames["next"] is not None:
-        links.append(parts.page_link(_("Next tasks"), link(about.settings, base, after=str(frames["next"]))))
-    return html.Div([table, html.Div(links, className="tt-pager") if links else None])
+        links.append(parts.page_link(_("Next tasks"), link(settings, base, after=str(frames["next"])), "tt-btn"))
+    return html.Div([table(frame, columns), html.Div(links, className="tt-pager") if links else None])
+
+
+def _task(row: dict[str, Any], settings: Settings) -> Any:
+    job = str(row["job_id"])
+    return job if "[" in job else parts.page_link(job, link(settings, f"/job/{job}"))
 
 
 def histogram(values: np.ndarray, unit: str, factor: float) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,8 +10,8 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.links import link
-from components.present import plain_text
 from components.records import About, Block, Frames, Section
+from components.table import Column, table
 from components.text import N_, _
 from core.errors import TurtleError
 from core.settings import Settings
@@ -26,6 +25,7 @@ from datasources.sources import Sources
 from pages.job_head import plain_id
 from pages.job_query import script_of, steps_of, the_run
 
+MOST_STEPS = 500  # rows of steps shown; the CSV has all of them
 KINDS = {
     "after": N_("after it began"), "afterany": N_("after it ended"), "afterok": N_("after it succeeded"),
     "afternotok": N_("after it failed"), "aftercorr": N_("after the same task of it succeeded"),
@@ -86,16 +86,6 @@ def job_link(settings: Settings, run: Run) -> Any:
     return parts.page_link(run.job_id, link(settings, f"/job/{plain_id(run)}"))
 
 
-def small_table(heads: Sequence[str], rows: Sequence[Sequence[Any]], numbers: frozenset[int] = frozenset()) -> html.Div:
-    """A short table as it is; `numbers` are the places of columns that are right-aligned."""
-    head = html.Thead(html.Tr([html.Th(text, scope="col", className="tt-num" if place in numbers else None) for place, text in enumerate(heads)]))
-    body = [
-        html.Tr([html.Td(cell, className="tt-num num" if place in numbers else None) for place, cell in enumerate(row)])
-        for row in rows
-    ]
-    return html.Div(html.Table([head, html.Tbody(body)], className="tt-table"), className="tt-scroll")
-
-
 def _frame(frames: Frames, name: str) -> pd.DataFrame:
     found = frames[name]
     if isinstance(found, Exception):
@@ -103,21 +93,25 @@ def _frame(frames: Frames, name: str) -> pd.DataFrame:
     return found
 
 
+def _other(row: dict[str, Any], settings: Settings) -> Any:
+    """The job of a dependency: a link if it is the same person's."""
+    if not row["link"] or not row["job"]:
+        return row["job"]
+    return parts.page_link(row["job"], link(settings, f"/job/{row['job'].partition('_*')[0]}"))
+
+
 def draw_dependencies(frames: Frames, about: About) -> Any:
     """What the job waited for, and what waits for it."""
-    frame = _frame(frames, "dependencies")
-    if frame.empty:
-        return parts.empty(_("The job depends on no other job, and none depends on it."), "diagram-3")
-    words = {"needs": _("waits for"), "needed_by": _("is awaited by")}
-    rows = []
-    for row in frame.to_dict("records"):
-        job = parts.page_link(row["job"], link(about.settings, f"/job/{row['job'].partition('_*')[0]}")) if row["link"] and row["job"] else row["job"]
-        kind = _(KINDS.get(row["kind"], row["kind"]))
-        rows.append(
-            (words[row["direction"]], job, kind, parts.state_badge(row["state"]) if row["state"] else "", row["name"],
-             fmt.moment(row["start"]), fmt.moment(row["end"]))
-        )
-    return small_table((_("Direction"), _("Job"), _("Condition"), _("State"), _("Name"), _("Start"), _("End")), rows)
+    words = {"needs": N_("waits for"), "needed_by": N_("is awaited by")}
+    columns = (
+        Column(key="direction", title=N_("This job"), phone=True, draw=lambda row: _(words[row["direction"]])),
+        Column(key="job", title=N_("Job"), phone=True, draw=lambda row: _other(row, about.settings)),
+        Column(key="kind", title=N_("Condition"), draw=lambda row: _(KINDS.get(row["kind"], row["kind"]))),
+        Column(key="state", title=N_("State"), draw=lambda row: parts.state_badge(row["state"]) if row["state"] else fmt.NONE),
+        Column(key="name", title=N_("Name")), Column(key="start", title=N_("Start"), kind="time"),
+        Column(key="end", title=N_("End"), kind="time"),
+    )
+    return table(_frame(frames, "dependencies"), columns, empty=N_("The job depends on no other job, and none depends on it."))
 
 
 def draw_array(frames: Frames, about: About) -> Any:
@@ -139,61 +133,56 @@ def count_badges(counts: dict[str, int]) -> html.Div:
 
 def draw_components(frames: Frames, about: About) -> Any:
     """The components of a heterogeneous job."""
-    found = frames["components"]
-    if isinstance(found, Exception):
-        raise found
-    if not found:
-        return parts.empty(_("The job has one component."), "box")
-    rows = [
-        (job_link(about.settings, run), parts.state_badge(run.state), run.partition, fmt.number(run.nodes), fmt.number(run.cores),
-         fmt.bytes_(run.memory), fmt.number(run.gpus))
-        for run in found
-    ]
-    heads = (_("Component"), _("State"), _("Partition"), _("Nodes"), _("Cores"), _("Memory"), _("GPUs"))
-    return small_table(heads, rows, frozenset({3, 4, 5, 6}))
+    names = ("job_id", "state", "partition", "nodes", "cores", "memory", "gpus")
+    rows = [{name: getattr(run, name) for name in names} | {"run": run} for run in frames["components"]]
+    columns = (
+        Column(key="job_id", title=N_("Component"), phone=True, draw=lambda row: job_link(about.settings, row["run"])),
+        Column(key="state", title=N_("State"), kind="state", phone=True), Column(key="partition", title=N_("Partition")),
+        Column(key="nodes", title=N_("Nodes"), kind="number"), Column(key="cores", title=N_("Cores"), kind="number"),
+        Column(key="memory", title=N_("Memory"), kind="bytes"), Column(key="gpus", title=N_("GPUs"), kind="number"),
+    )
+    return table(pd.DataFrame(rows), columns, empty=N_("The job has one component."))
+
+
+STEPS = (
+    Column(key="step", title=N_("Step"), phone=True), Column(key="name", title=N_("Name")),
+    Column(key="state", title=N_("State"), kind="state", phone=True), Column(key="exit_code", title=N_("Exit code")),
+    Column(key="elapsed", title=N_("Ran"), kind="duration"), Column(key="tasks", title=N_("Tasks"), kind="number"),
+    Column(key="cores", title=N_("Cores"), kind="number"), Column(key="cpu_total", title=N_("CPU time"), kind="duration"),
+    Column(key="rss_total", title=N_("Memory"), kind="bytes", help=N_("Sum of the peaks of all tasks")),
+    Column(key="max_rss", title=N_("Largest task"), kind="bytes", help=N_("Peak of the task that held most")),
+)
 
 
 def draw_steps(frames: Frames, about: About) -> Any:
     """The steps with what accounting recorded of each."""
-    frame = _frame(frames, "steps")
-    if frame.empty:
-        return parts.empty(_("No step was recorded."), "list-task")
-    rows = [
-        (row["step"], str(plain_text(row["name"])), parts.state_badge(row["state"]), row["exit_code"], fmt.duration(row["elapsed"]),
-         fmt.number(row["tasks"]), fmt.number(row["cores"]), fmt.duration(row["cpu_total"]), fmt.bytes_(row["max_rss"]))
-        for row in frame.head(500).to_dict("records")
-    ]
-    heads = (
-        _("Step"), _("Name"), _("State"), _("Exit code"), _("Ran"), _("Tasks"), _("Cores"), _("CPU time"), _("Largest task"),
-    )
-    return small_table(heads, rows, frozenset({4, 5, 6, 7, 8}))
+    return table(_frame(frames, "steps").head(MOST_STEPS), STEPS, empty=N_("No step was recorded."))
 
 
 def draw_events(frames: Frames, about: About) -> Any:
     """Down and drain spells of the job's nodes; reasons only for those the site shows them to."""
     frame = _frame(frames, "events")
-    if frame.empty:
-        return parts.empty(_("None of the job's nodes was down or drained while it ran."), "check-circle-fill")
-    reasons = "reason" in frame.columns
-    rows = [
-        (row["node"], row["state"], fmt.moment(row["start"]), fmt.moment(row["end"]) if row["end"] else _("still"),
-         *((row["reason"],) if reasons else ()))
-        for row in frame.to_dict("records")
+    columns = [
+        Column(key="node", title=N_("Node"), phone=True), Column(key="state", title=N_("State"), phone=True),
+        Column(key="start", title=N_("From"), kind="time"),
+        Column(key="end", title=N_("Until"), kind="time", draw=lambda row: fmt.moment(row["end"]) if row["end"] else _("still")),
     ]
-    return small_table((_("Node"), _("State"), _("From"), _("Until"), *((_("Reason"),) if reasons else ())), rows)
+    if "reason" in frame.columns:
+        columns.append(Column(key="reason", title=N_("Reason")))
+    return table(frame, columns, empty=N_("None of the job's nodes was down or drained while it ran."))
 
 
 def draw_spells(frames: Frames, about: About) -> Any:
     """When the job was suspended."""
     frame = _frame(frames, "spells")
-    if frame.empty:
-        return html.Span(_("The job was never suspended."), className="tt-muted")
-    rows = [
-        (fmt.moment(row["start"]), fmt.moment(row["end"]) if row["end"] else _("still"),
-         fmt.duration((row["end"] or about.when.now) - row["start"]))
-        for row in frame.to_dict("records")
-    ]
-    return small_table((_("Suspended"), _("Resumed"), _("For")), rows)
+    now = about.when.now
+    columns = (
+        Column(key="start", title=N_("Suspended"), kind="time", phone=True),
+        Column(key="end", title=N_("Resumed"), kind="time", draw=lambda row: fmt.moment(row["end"]) if row["end"] else _("still")),
+        Column(key="length", title=N_("For"), kind="duration", phone=True),
+    )
+    shown = frame.assign(length=[(end or now) - start for start, end in zip(frame["start"], frame["end"], strict=True)])
+    return table(shown, columns, empty=N_("The job was never suspended."))
 
 
 DEPENDENCIES = Section(

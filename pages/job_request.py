@@ -155,7 +155,7 @@ def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
         (_("Exit code"), f"{run.exit_code} · {exit_words(run.exit_code)}" if run.finished else None),
         (_("Derived exit code"), run.derived_exit_code if run.derived_exit_code not in ("", "0:0", run.exit_code) else None),
         (_("Cancelled by"), names.person(canceller) if isinstance(canceller, str) and canceller else None),
-        (_("Reason"), reason_text(run) if not run.finished or run.state in ("CANCELLED", "DEADLINE") else None),
+        (_("Reason"), None if run.running else reason_text(run)),
         (_("Person"), names.person(run.user) if about.viewer.is_staff or run.user != about.viewer.name else None),
         (_("Account"), run.account), (_("Partition"), run.partition), (_("QOS"), run.qos),
         (_("Reservation"), _reservation(frames)), (_("Constraints"), plain_text(run.constraints)),
