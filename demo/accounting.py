@@ -6,23 +6,19 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from demo.accounting_rows import JOB_COLUMNS, STEP_COLUMNS, Book
 from demo.accounting_static import Table, associations, compute_nodes, folded, folded_numbers, static_tables, tres_of
+from demo.mark import put_mark
 from demo.model import Plan, PlannedRun
 
 TABLES = Path(__file__).with_name("slurm_tables.sql")
 CHUNK = 4000
 
 
-def mark_table(cluster: str) -> str:
-    """Name of the table that proves a database to be the demo's."""
-    return f"{cluster}_demo_mark"
-
-
 def write_all(engine: Engine, plan: Plan, upto: int) -> None:
-    """Make all tables in an empty database and fill them with what has happened until `upto` (UTC seconds).
+    """Make all tables in an empty database, with the demo's mark, and fill them with what has happened until `upto` (UTC seconds).
 
     Tables of the same names are dropped first. Raises sqlalchemy.exc.SQLAlchemyError.
     """
@@ -35,7 +31,7 @@ def write_all(engine: Engine, plan: Plan, upto: int) -> None:
         _put(connection, Table(f"{plan.cluster}_resv_table", RESERVATION_COLUMNS, _reservations(plan, upto)))
         _put(connection, _events(plan, -1, upto))
         _put_runs(connection, plan, book, list(plan.runs), upto)
-        connection.execute(text(f"INSERT INTO `{mark_table(plan.cluster)}` VALUES (:seed, :made)"), {"seed": plan.seed, "made": plan.made_at})
+    put_mark(engine, plan)
 
 
 def follow(engine: Engine, plan: Plan, since: int, upto: int, book: Book | None = None) -> int:
@@ -69,8 +65,6 @@ def _create_tables(connection: Connection, plan: Plan) -> None:
             name = statement.split("`", 2)[1]
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS `{name}`")
             connection.exec_driver_sql(statement.replace("%", "%%"))
-    connection.exec_driver_sql(f"DROP TABLE IF EXISTS `{mark_table(plan.cluster)}`")
-    connection.exec_driver_sql(f"CREATE TABLE `{mark_table(plan.cluster)}` (seed BIGINT NOT NULL, made_at BIGINT NOT NULL)")
 
 
 def _put(connection: Connection, table: Table) -> None:

@@ -119,7 +119,7 @@ def _fitted(scheduler: Scheduler, request: Request, start: int, tries: int) -> l
 def tiny(rng: np.random.Generator, now: int, horizon: int) -> list[Request]:
     """Arrays of short tasks, one task after the other: something starts and ends every minute."""
     requests = []
-    spells = [(now - 60 * HOUR + i * 5 * HOUR, 265, 1) for i in range((horizon - now) // (5 * HOUR) + 12)]
+    spells = [(now - 60 * HOUR + i * 5 * HOUR, 300, 1) for i in range((horizon - now) // (5 * HOUR) + 12)]
     spells += [(now - 20 * DAY, 420, 12), (now - 11 * DAY, 300, 10)]
     for submit, tasks, at_once in spells:
         durations = [int(d) for d in rng.integers(9, 130, tasks)]

@@ -162,7 +162,7 @@ def test_a_profile_stays_within_what_was_given(plan: Plan) -> None:
         for index, share in enumerate(run.shares):
             it = profile(plan, run, share, index)
             buckets = -(-seconds // BUCKET)
-            assert it.cpu.shape == (len(share.cores), buckets) and 0 <= it.cpu.min() and it.cpu.max() <= 1
+            assert it.cpu.shape == (len(share.cores), buckets) and it.cpu.min() >= 0 and it.cpu.max() <= 1
             assert (it.rss + it.shared + it.cache).max() <= share.memory
             assert set(it.gpus) == set(share.gpus)
             assert all(len(gpu.util) == buckets and gpu.util.max() <= 100 for gpu in it.gpus.values())
