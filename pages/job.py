@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dash import html
@@ -9,7 +10,7 @@ from dash import html
 from components import parts
 from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
 from components.links import link
-from components.records import About, Block, Frames, Need, Page, Panel, Section
+from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.text import N_, _
 from core.errors import TurtleError
 from core.settings import Settings
@@ -17,7 +18,7 @@ from core.subjects import JobSubject
 from core.timerange import TimeRange
 from core.viewer import JOB_OWNER_OR_STAFF, Viewer
 from datasources.prometheus.job_batches import MAX_SERIES
-from datasources.prometheus.job_metrics import on_v2
+from datasources.prometheus.job_metrics import in_life, on_v2
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages import job_array, job_head, job_query
@@ -67,9 +68,18 @@ def node_links(frames: Frames, about: About) -> Any:
     return html.Div(rows) if rows else None
 
 
+def _on_life(panel: Panel) -> Panel:
+    """The same chart with its time axis inside the run: an address may ask for ten years of a job of an hour."""
+
+    def figure(frame: Any, about: About) -> Figure:
+        return panel.figure(frame, replace(about, when=in_life(about.frames["run"], about.when)))
+
+    return replace(panel, figure=figure)
+
+
 def _chart(key: str, title: str, query: Any, panels: tuple[Panel, ...], blocks: tuple[Block, ...] = (), exporter: str = "") -> Section:
     needs = (Need(kind="exporter", name=exporter),) if exporter else ()
-    return Section(key=key, title=title, query=query, access=JOB_OWNER_OR_STAFF, panels=panels, blocks=blocks, needs=needs)
+    return Section(key=key, title=title, query=query, access=JOB_OWNER_OR_STAFF, panels=tuple(map(_on_life, panels)), blocks=blocks, needs=needs)
 
 
 SHARED = Block(key="shared", title="", draw=shared_note, bare=True, height=0)

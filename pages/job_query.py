@@ -208,11 +208,11 @@ def counters(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRa
     run, settings = the_run(sources, viewer, subject), sources.settings
     single = not _many(run) and job_metrics.by_core(run, settings)
     memory_batch = job_batches_node.memory_bandwidth(settings)
-    caches, cycles = job_batches_node.core_counters(settings) if single else job_batches_node.node_counters(settings)
+    caches, cycles = job_batches_node.counters(settings, by_core=single, many=_many(run))
     numbers, own = job_batches_node.core_map(settings), job_batches.cpu(settings, per_core=True)
-    batches = (memory_batch, caches, cycles, *((numbers, own) if single else ()))
+    batches = (memory_batch, *caches, *cycles, *((numbers, own) if single else ()))
     answers = job_metrics.read(sources, run, batches, when, viewer=viewer)
-    cache_frame, cycle_frame = answers[caches.key], answers[cycles.key]
+    cache_frame, cycle_frame = (_joined(answers, [batch.key for batch in group]) for group in (caches, cycles))
     if single:
         cache_frame, cycle_frame = (
             _own_cores(frame, answers[numbers.key], answers[own.key], sources) for frame in (cache_frame, cycle_frame)

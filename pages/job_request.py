@@ -31,6 +31,7 @@ EXITS = {
     0: N_("ended without an error"), 1: N_("the program reported an error"), 2: N_("wrong use of a command"),
     126: N_("a command could not be executed"), 127: N_("a command was not found"), 130: N_("interrupted from the keyboard"),
 }
+OUT_OF_MEMORY = "125"  # the signal Slurm records where the kernel killed a process for memory
 SIGNALS = {
     "SIGKILL": N_("killed"), "SIGTERM": N_("asked to end"), "SIGSEGV": N_("touched memory that is not its own"),
     "SIGABRT": N_("gave up by itself"), "SIGBUS": N_("bus error"), "SIGFPE": N_("arithmetic error"), "SIGINT": N_("interrupted"),
@@ -59,8 +60,8 @@ def query(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange
 def _canceller(sources: Sources, viewer: Viewer, run: Run) -> str:
     if run.cancelled_by is None:
         return ""
-    if run.cancelled_by == run.uid:
-        return run.user
+    if run.cancelled_by in (0, run.uid):
+        return run.user if run.cancelled_by else "root"
     return uid_names(sources, viewer=viewer, uids=[run.cancelled_by]).get(run.cancelled_by, str(run.cancelled_by))
 
 
@@ -75,6 +76,8 @@ def signal_name(number: int) -> str:
 def exit_words(code: str) -> str:
     """An exit code such as `1:0` or `0:9` in words."""
     status, _mark, by = code.partition(":")
+    if by == OUT_OF_MEMORY:
+        return _("killed because its memory ran out")
     if by.isdigit() and int(by):
         name = signal_name(int(by))
         return _("ended by signal %(name)s: %(words)s", name=name, words=_(SIGNALS[name])) if name in SIGNALS else _("ended by signal %(name)s", name=name)
@@ -143,6 +146,12 @@ def reason_text(run: Run) -> Any:
     return html.Span([f"{plain_text(run.reason)} ", html.Span([_("(last recorded; the present one: "), hint, ")"], className="tt-muted")])
 
 
+def _exit(run: Run) -> str | None:
+    if not run.finished:
+        return None
+    return f"{run.exit_code} · {exit_words(run.exit_code)}" if run.started else run.exit_code
+
+
 def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
     """Names and values of what the scheduler recorded."""
     run: Run = frames["run"]
@@ -152,10 +161,10 @@ def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
     flags = ", ".join(run.state_flags)
     return [
         (_("State"), [parts.state_badge(run.state), f" {flags}" if flags else ""]),
-        (_("Exit code"), f"{run.exit_code} · {exit_words(run.exit_code)}" if run.finished else None),
+        (_("Exit code"), _exit(run)),
         (_("Derived exit code"), run.derived_exit_code if run.derived_exit_code not in ("", "0:0", run.exit_code) else None),
         (_("Cancelled by"), names.person(canceller) if isinstance(canceller, str) and canceller else None),
-        (_("Reason"), None if run.running else reason_text(run)),
+        (_("Reason"), None if run.started else reason_text(run)),
         (_("Person"), names.person(run.user) if about.viewer.is_staff or run.user != about.viewer.name else None),
         (_("Account"), run.account), (_("Partition"), run.partition), (_("QOS"), run.qos),
         (_("Reservation"), _reservation(frames)), (_("Constraints"), plain_text(run.constraints)),

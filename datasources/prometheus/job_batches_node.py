@@ -104,26 +104,19 @@ def memory_bandwidth(settings: Settings) -> Batch:
     return _counters(settings, "pcm_memory", PCM, family, (host, "socket"), many=False)[0]
 
 
-def core_counters(settings: Settings) -> tuple[Batch, Batch]:
-    """Cache hits and misses, and instructions and cycles, a second, of one node's hardware threads."""
-    host = settings.metrics.host_label
-    threads = ('core=~"[0-9]+",thread=~"[0-9]+"', (host, "socket", "core", "thread"))
-    caches = {what: (metric, threads[0]) for what, metric in CACHE.items()}
-    cycles = {what: (metric, threads[0]) for what, metric in CYCLES.items()}
-    return (
-        _counters(settings, "pcm_cache_core", PCM, caches, threads[1], many=False)[0],
-        _counters(settings, "pcm_cycles_core", PCM, cycles, threads[1], many=False)[0],
-    )
+def counters(settings: Settings, *, by_core: bool, many: bool) -> tuple[tuple[Batch, ...], tuple[Batch, ...]]:
+    """(cache batches, cycle batches): hits and misses, instructions and cycles, a second.
 
-
-def node_counters(settings: Settings) -> tuple[Batch, Batch]:
-    """The same counters of whole nodes: one series a node and counter."""
+    `by_core`: of each hardware thread, else summed over a node's threads; `many` nodes: a counter a request, because a join
+    is paid for each series. Not every version of the exporter shows a sum over the system, so threads are added up here.
+    """
     host = settings.metrics.host_label
-    caches = {what: (metric, 'aggregate="system"') for what, metric in CACHE.items()}
-    cycles = {what: (metric, 'aggregate="system"') for what, metric in CYCLES.items()}
+    threads, by = 'core=~"[0-9]+",thread=~"[0-9]+"', (host, "socket", "core", "thread") if by_core else (host,)
+    caches, cycles = ({what: (metric, threads) for what, metric in family.items()} for family in (CACHE, CYCLES))
+    place = "core" if by_core else "node"
     return (
-        _counters(settings, "pcm_cache_node", PCM, caches, (host,), many=False)[0],
-        _counters(settings, "pcm_cycles_node", PCM, cycles, (host,), many=False)[0],
+        _counters(settings, f"pcm_cache_{place}", PCM, caches, by, many=many),
+        _counters(settings, f"pcm_cycles_{place}", PCM, cycles, by, many=many),
     )
 
 
@@ -137,33 +130,27 @@ def core_map(settings: Settings) -> Batch:
     )
 
 
-def power(settings: Settings) -> Batch:
-    """Watts of nodes: `what` is chassis (redfish), gpu (sum of a node's GPUs) or gpus (how many they are)."""
+def power(settings: Settings, *, cores: bool) -> Batch:
+    """Watts of nodes: `what` is chassis (redfish), gpu (sum of a node's GPUs) or gpus (how many they are).
+
+    With `cores` also how many cores each node has (what = cores), for jobs that share a node.
+    """
     host = settings.metrics.host_label
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         chassis = selector(settings.metrics.chassis_power, site, at(settings, target, bmc=True))
         parts = {"chassis": f"max by ({host}) ({chassis})"}
-        if settings.exporter(NVIDIA).installed:
+        if settings.exporter(NVIDIA).installed and not cores:
             cards = selector("nvidia_gpu_power_usage_milliwatts", site, at(settings, target))
             parts |= {"gpu": f"sum by ({host}) ({cards}) / 1000", "gpus": f"count by ({host}) ({cards})"}
+        if settings.exporter(NODE).installed and cores:
+            idle = selector("node_cpu_seconds_total", site, at(settings, target), 'mode="idle"')
+            parts |= {"cores": f"count by ({host}) ({idle})"}
         return joined(parts)
 
     return Batch(
-        key="node_power", exporter=REDFISH, metrics=(settings.metrics.chassis_power,), expr=expr, levels=("what", host),
-        labels=(host,), merge="max",
-    )
-
-
-def node_cores(settings: Settings) -> Batch:
-    """How many cores nodes have, asked at the end of the grid."""
-    host = settings.metrics.host_label
-    return Batch(
-        key="node_cores", exporter=NODE, metrics=("node_cpu_seconds_total",), instant=True, levels=(host,), merge="max",
-        labels=("mode", "cpu", host),
-        expr=lambda target, grid, site: (
-            f"count by ({host}) (" + selector("node_cpu_seconds_total", site, at(settings, target), 'mode="idle"') + ")"
-        ),
+        key="node_power_cores" if cores else "node_power", exporter=REDFISH, expr=expr, levels=("what", host), merge="max",
+        metrics=(settings.metrics.chassis_power,), labels=(host,),
     )
 
 
@@ -171,5 +158,6 @@ def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
     return (
         *network(settings, many=False), *disk(settings, many=False), disk_used(settings), memory_bandwidth(settings),
-        *core_counters(settings), *node_counters(settings), core_map(settings), power(settings), node_cores(settings),
+        *(batch for group in counters(settings, by_core=True, many=False) for batch in group), core_map(settings),
+        power(settings, cores=False), power(settings, cores=True),
     )

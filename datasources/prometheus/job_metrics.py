@@ -57,10 +57,13 @@ def read(
     target, span = target or target_of(run), in_life(run, when)
     found = fetch(sources, batches, target, span, viewer=viewer)
     answers: Answers = {}
+    reasons: dict[str, Why] = {}  # one question an exporter: what lacks one of its metrics mostly lacks them all
     for batch in batches:
         frame = found[batch.key]
         if isinstance(frame, pd.DataFrame) and (frame.empty or frame.columns.empty):
-            frame = NoData(reason_for_empty(sources, batch, target, span, run), batch.exporter)
+            if batch.exporter not in reasons:
+                reasons[batch.exporter] = reason_for_empty(sources, batch, target, span, run)
+            frame = NoData(reasons[batch.exporter], batch.exporter)
         answers[batch.key] = frame if isinstance(frame, TurtleError) or batch.instant else _tidied(frame, batch, run, span, sources)
     return answers
 
@@ -112,12 +115,12 @@ def for_facts(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) ->
     """The frames conclusions are drawn from, in four requests: cores, gauges, Lustre, power.
 
     Keys: cores (node, core), memory (metric, node), gpu (metric, node, gpu, gpu_type), threads (state, node), lustre_ops
-    (operation, fs), power (node; W), node_gpu_power (node; W), node_gpus (mapping node → GPUs).
+    (operation, fs), power (node; W), node_gpu_power (node; W), node_gpus and node_cores (mappings node → count).
     """
     settings = sources.settings
     batches = (
         job_batches.cpu(settings, per_core=by_core(run, settings)), job_batches.gauges(settings, gpus=run.gpus > 0),
-        job_batches.lustre(settings), job_batches_node.power(settings),
+        job_batches.lustre(settings), job_batches_node.power(settings, cores=shares_cores(run)),
     )
     found = read(sources, run, batches, when, viewer=viewer)
     busy, all_gauges, lustre, watts = (found[batch.key] for batch in batches)
@@ -136,27 +139,21 @@ def _summed(frame: pd.DataFrame | TurtleError, *levels: str) -> pd.DataFrame | T
 
 
 def _power_parts(answer: pd.DataFrame | TurtleError) -> dict[str, object]:
-    counts = apart(answer, what="gpus")
-    sizes: Mapping[str, int] = {}
-    if isinstance(counts, pd.DataFrame):
-        sizes = {str(node): int(value) for (node,), value in counts.max().items() if value == value}
-    return {"power": apart(answer, what="chassis"), "node_gpu_power": apart(answer, what="gpu"), "node_gpus": sizes}
+    return {
+        "power": apart(answer, what="chassis"), "node_gpu_power": apart(answer, what="gpu"),
+        "node_gpus": _sizes(apart(answer, what="gpus")), "node_cores": _sizes(apart(answer, what="cores")),
+    }
 
 
-def power(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) -> dict[str, object]:
-    """Whole-node watts: power and node_gpu_power (levels node), node_gpus (mapping), or errors in their place."""
-    batch = job_batches_node.power(sources.settings)
-    return _power_parts(read(sources, run, (batch,), when, viewer=viewer)[batch.key])
-
-
-def node_sizes(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) -> dict[str, int]:
-    """Cores of each of the run's nodes; empty where that is not known."""
-    batch = job_batches_node.node_cores(sources.settings)
-    answer = read(sources, run, (batch,), when, viewer=viewer)[batch.key]
-    if isinstance(answer, TurtleError):
+def _sizes(counts: pd.DataFrame | TurtleError) -> Mapping[str, int]:
+    if isinstance(counts, TurtleError):
         return {}
-    host = sources.settings.metrics.host_label
-    return {job_frames.node_name(row[host], sources.settings): int(row["value"]) for row in answer.to_dict("records")}
+    return {str(column[0]): int(value) for column, value in counts.max().items() if value == value}
+
+
+def shares_cores(run: Run) -> bool:
+    """True for a CPU job that may have had neighbours on its node: its share of the node's power goes by cores."""
+    return not run.gpus and not run.whole_node
 
 
 def level_fs(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) -> float | None:
