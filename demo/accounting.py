@@ -77,11 +77,15 @@ def _put_runs(connection: Connection, plan: Plan, book: Book, runs: list[Planned
     steps = [row for run in runs if run.submit <= now for row in book.step_rows(run, now)]
     spells = [
         (book.numbers[id(run)], book.assoc[run.account, run.person], begin, end if end <= now else 0)
-        for run in runs for begin, end in run.suspensions if begin <= now
+        for run in runs
+        for begin, end in run.suspensions
+        if begin <= now
     ]
     _put(connection, Table(f"{plan.cluster}_job_table", JOB_COLUMNS, jobs))
     _put(connection, Table(f"{plan.cluster}_step_table", STEP_COLUMNS, steps))
-    _put(connection, Table(f"{plan.cluster}_suspend_table", ("job_db_inx", "id_assoc", "time_start", "time_end"), spells))
+    _put(
+        connection, Table(f"{plan.cluster}_suspend_table", ("job_db_inx", "id_assoc", "time_start", "time_end"), spells)
+    )
 
 
 def _scripts(plan: Plan, book: Book, now: int, only: set[str] | None = None) -> Table:
@@ -90,11 +94,28 @@ def _scripts(plan: Plan, book: Book, now: int, only: set[str] | None = None) -> 
     rows = []
     for script in sorted(wanted, key=book.scripts.__getitem__):
         digest = hashlib.sha256(script.encode()).hexdigest()
-        rows.append((book.scripts[script], datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S"), f"2:{digest}", script))
+        rows.append(
+            (
+                book.scripts[script],
+                datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                f"2:{digest}",
+                script,
+            )
+        )
     return Table(f"{plan.cluster}_job_script_table", ("hash_inx", "last_used", "script_hash", "batch_script"), rows)
 
 
-RESERVATION_COLUMNS = ("id_resv", "assoclist", "flags", "nodelist", "node_inx", "resv_name", "time_start", "time_end", "tres")
+RESERVATION_COLUMNS = (
+    "id_resv",
+    "assoclist",
+    "flags",
+    "nodelist",
+    "node_inx",
+    "resv_name",
+    "time_start",
+    "time_end",
+    "tres",
+)
 
 
 def _reservations(plan: Plan, now: int) -> list[tuple]:
@@ -107,7 +128,9 @@ def _reservations(plan: Plan, now: int) -> list[tuple]:
         members = sorted(nodes[name][0] for name in r.nodes)
         who = ",".join(str(ids[a, ""]) for a in r.accounts) or str(ids["root", "root"])
         cores = sum(nodes[name][1].cores for name in r.nodes)
-        rows.append((r.id, who, r.flags, folded(r.nodes), folded_numbers(tuple(members)), r.name, r.start, r.end, f"1={cores}"))
+        rows.append(
+            (r.id, who, r.flags, folded(r.nodes), folded_numbers(tuple(members)), r.name, r.start, r.end, f"1={cores}")
+        )
     return rows
 
 
@@ -123,6 +146,8 @@ def _events(plan: Plan, since: int, now: int) -> Table:
     for event in plan.events:
         if event.start <= now and (event.start > since or (event.end is not None and since < event.end <= now)):
             end = event.end if event.end is not None and event.end <= now else 0
-            rows.append((event.start, end, event.node, "", event.reason, event.uid, event.state, tres_of([by_name[event.node]])))
+            rows.append(
+                (event.start, end, event.node, "", event.reason, event.uid, event.state, tres_of([by_name[event.node]]))
+            )
     columns = ("time_start", "time_end", "node_name", "cluster_nodes", "reason", "reason_uid", "state", "tres")
     return Table(f"{plan.cluster}_event_table", columns, rows)

@@ -15,6 +15,7 @@ from demo.accounting_static import (
     folded,
     folded_numbers,
 )
+from demo.accounting_usage import Usage
 from demo.behaviour import peak_memory, share_cpu_seconds
 from demo.behaviour_kinds import style_of
 from demo.model import Plan, PlannedRun
@@ -26,16 +27,77 @@ BATCH, EXTERN = -5, -4
 PENDING, RUNNING, SUSPENDED, COMPLETED, CANCELLED, FAILED, TIMEOUT, OUT_OF_MEMORY = 0, 1, 2, 3, 4, 5, 6, 11
 
 JOB_COLUMNS = (
-    "job_db_inx", "mod_time", "account", "array_task_str", "array_max_tasks", "array_task_pending", "constraints", "cpus_req",
-    "derived_ec", "derived_es", "exit_code", "flags", "job_name", "id_assoc", "id_array_job", "id_array_task", "id_job", "id_qos",
-    "id_resv", "id_wckey", "id_user", "id_group", "het_job_id", "het_job_offset", "kill_requid", "state_reason_prev", "mem_req",
-    "nodelist", "nodes_alloc", "node_inx", "partition", "priority", "script_hash_inx", "state", "timelimit", "time_submit",
-    "time_eligible", "time_start", "time_end", "time_suspended", "wckey", "work_dir", "submit_line", "tres_alloc", "tres_req",
+    "job_db_inx",
+    "mod_time",
+    "account",
+    "array_task_str",
+    "array_max_tasks",
+    "array_task_pending",
+    "constraints",
+    "cpus_req",
+    "derived_ec",
+    "derived_es",
+    "exit_code",
+    "flags",
+    "job_name",
+    "id_assoc",
+    "id_array_job",
+    "id_array_task",
+    "id_job",
+    "id_qos",
+    "id_resv",
+    "id_wckey",
+    "id_user",
+    "id_group",
+    "het_job_id",
+    "het_job_offset",
+    "kill_requid",
+    "state_reason_prev",
+    "mem_req",
+    "nodelist",
+    "nodes_alloc",
+    "node_inx",
+    "partition",
+    "priority",
+    "script_hash_inx",
+    "state",
+    "timelimit",
+    "time_submit",
+    "time_eligible",
+    "time_start",
+    "time_end",
+    "time_suspended",
+    "wckey",
+    "work_dir",
+    "submit_line",
+    "tres_alloc",
+    "tres_req",
 )
 STEP_COLUMNS = (
-    "job_db_inx", "exit_code", "id_step", "nodelist", "nodes_alloc", "node_inx", "state", "step_name", "task_cnt", "task_dist",
-    "time_start", "time_end", "time_suspended", "user_sec", "user_usec", "sys_sec", "sys_usec", "submit_line", "tres_alloc",
-    "tres_usage_in_ave", "tres_usage_in_max", "tres_usage_in_max_taskid", "tres_usage_in_max_nodeid", "tres_usage_in_min",
+    "job_db_inx",
+    "exit_code",
+    "id_step",
+    "nodelist",
+    "nodes_alloc",
+    "node_inx",
+    "state",
+    "step_name",
+    "task_cnt",
+    "task_dist",
+    "time_start",
+    "time_end",
+    "time_suspended",
+    "user_sec",
+    "user_usec",
+    "sys_sec",
+    "sys_usec",
+    "submit_line",
+    "tres_alloc",
+    "tres_usage_in_ave",
+    "tres_usage_in_max",
+    "tres_usage_in_max_taskid",
+    "tres_usage_in_max_nodeid",
+    "tres_usage_in_min",
     "tres_usage_in_tot",
 )
 
@@ -122,7 +184,11 @@ class Book:
             return None, 0, NO_VALUE
         if run.id_job != run.array_job:
             return None, 0, run.array_task
-        waiting = [t.array_task for t in self.arrays[run.array_job] if (t.start is None or t.start > now) and (t.end is None or t.end > now)]
+        waiting = [
+            t.array_task
+            for t in self.arrays[run.array_job]
+            if (t.start is None or t.start > now) and (t.end is None or t.end > now)
+        ]
         if waiting:
             return f"0x{sum(1 << task for task in waiting):X}", len(waiting), NO_VALUE
         return None, 0, run.array_task
@@ -139,15 +205,51 @@ class Book:
         cancelled = run.cancelled_by if ended else None
         marks = (run.submit, at.eligible, run.start or 0, run.end or 0)
         return (
-            self.numbers[id(run)], max(m for m in marks if m <= now), run.account, text, run.array_max if waiting else 0, waiting,
-            run.constraints, run.cores_req, run.derived_ec if ended else 0, run.comment or None, run.exit_code if ended else 0,
-            run.flags if started else 16, run.name, self.assoc[run.account, run.person], run.array_job, task, run.id_job, QOS[run.qos],
-            run.reservation, 0, self.uid[run.person], self.uid[run.person], run.het_job,
-            run.het_offset if run.het_offset is not None else NO_VALUE, cancelled, run.reason, run.mem_req,
-            folded(hosts) if hosts else "None assigned", len(hosts), self.inx(hosts), run.partition, run.priority,
-            self.scripts.get(run.script, 0), state, UNLIMITED if run.limit is None else run.limit, run.submit, at.eligible,
-            run.start if started else 0, run.end if ended else 0, at.suspended if started else 0, run.wckey, run.work_dir,
-            run.submit_line, self.tres(run, run.cores, allocated=True) if started else "", self.tres(run, run.cores_req, allocated=False),
+            self.numbers[id(run)],
+            max(m for m in marks if m <= now),
+            run.account,
+            text,
+            run.array_max if waiting else 0,
+            waiting,
+            run.constraints,
+            run.cores_req,
+            run.derived_ec if ended else 0,
+            run.comment or None,
+            run.exit_code if ended else 0,
+            run.flags if started else 16,
+            run.name,
+            self.assoc[run.account, run.person],
+            run.array_job,
+            task,
+            run.id_job,
+            QOS[run.qos],
+            run.reservation,
+            0,
+            self.uid[run.person],
+            self.uid[run.person],
+            run.het_job,
+            run.het_offset if run.het_offset is not None else NO_VALUE,
+            cancelled,
+            run.reason,
+            run.mem_req,
+            folded(hosts) if hosts else "None assigned",
+            len(hosts),
+            self.inx(hosts),
+            run.partition,
+            run.priority,
+            self.scripts.get(run.script, 0),
+            state,
+            UNLIMITED if run.limit is None else run.limit,
+            run.submit,
+            at.eligible,
+            run.start if started else 0,
+            run.end if ended else 0,
+            at.suspended if started else 0,
+            run.wckey,
+            run.work_dir,
+            run.submit_line,
+            self.tres(run, run.cores, allocated=True) if started else "",
+            self.tres(run, run.cores_req, allocated=False),
         )
 
     def inx(self, hosts: tuple[str, ...]) -> str | None:
@@ -167,12 +269,27 @@ class Book:
             here = hosts[:1] if number == BATCH else hosts
             state, exit_code = self._step_end(run, number) if at.ended else (at.state, 0)
             tasks = len(here)
-            rows.append((
-                self.numbers[id(run)], exit_code, number, folded(here), len(here), self.inx(here), state, name, tasks,
-                2 if number >= 0 else 0, run.start, run.end if at.ended else 0, at.suspended if number == BATCH else 0,
-                *usage.get(number, Usage()).times(), f"srun {name}" if number >= 0 else None,
-                f"1={run.cores},2={run.memory // MIB},4={run.nodes}", *usage.get(number, Usage()).texts(),
-            ))
+            rows.append(
+                (
+                    self.numbers[id(run)],
+                    exit_code,
+                    number,
+                    folded(here),
+                    len(here),
+                    self.inx(here),
+                    state,
+                    name,
+                    tasks,
+                    2 if number >= 0 else 0,
+                    run.start,
+                    run.end if at.ended else 0,
+                    at.suspended if number == BATCH else 0,
+                    *usage.get(number, Usage()).times(),
+                    f"srun {name}" if number >= 0 else None,
+                    f"1={run.cores},2={run.memory // MIB},4={run.nodes}",
+                    *usage.get(number, Usage()).texts(),
+                )
+            )
         return rows
 
     @staticmethod
@@ -181,7 +298,9 @@ class Book:
         steps.append((EXTERN, "extern"))
         line = next((line for line in run.script.splitlines() if line.startswith("srun ")), "")
         if line or run.nodes > 1 or not run.script:
-            steps.append((0, (line or run.submit_line.split(" srun ")[-1]).removeprefix("srun ").split()[-1 if not line else 0]))
+            steps.append(
+                (0, (line or run.submit_line.split(" srun ")[-1]).removeprefix("srun ").split()[-1 if not line else 0])
+            )
         return steps
 
     @staticmethod
@@ -207,39 +326,7 @@ class Book:
             little = 0.002 * cpu[0]
             usage[BATCH] = Usage(cpu=[little], peaks=[min(peaks[0], 9_437_184)], user_share=0.6)
             cpu = [cpu[0] - little, *cpu[1:]]
-        usage[main] = Usage(cpu=cpu if main == 0 else [sum(cpu)], peaks=peaks if main == 0 else peaks[:1], user_share=user_share)
-        return usage
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What the tasks of a step used, one task on each node: CPU seconds and peak memory in bytes. Nothing: not recorded yet."""
-
-    cpu: list[float] | None = None
-    peaks: list[int] | None = None
-    user_share: float = 1.0
-
-    def times(self) -> tuple[int, int, int, int]:
-        """user_sec, user_usec, sys_sec, sys_usec."""
-        if self.cpu is None:
-            return 0, 0, 0, 0
-        total = round(sum(self.cpu) * 1e6)
-        user = round(total * self.user_share)
-        return *divmod(user, 1_000_000), *divmod(total - user, 1_000_000)
-
-    def texts(self) -> tuple[str, ...]:
-        """tres_usage_in_ave, _max, _max_taskid, _max_nodeid, _min, _tot: CPU in ms, memory in bytes."""
-        if self.cpu is None or self.peaks is None:
-            return ("",) * 6
-        ms = [round(c * 1000) for c in self.cpu]
-
-        def text(cpu: float, memory: float) -> str:
-            return f"1={int(cpu)},2={int(memory)},3=0,6=0,7={int(memory * 1.15) + 78_557_184},8=0"
-
-        hot, big = ms.index(max(ms)), self.peaks.index(max(self.peaks))
-        where = f"1={hot},2={big},3=0,6=0,7={big},8=0"
-        count = len(ms)
-        return (
-            text(sum(ms) / count, sum(self.peaks) / count), text(max(ms), max(self.peaks)), where, where,
-            text(min(ms), min(self.peaks)), text(sum(ms), sum(self.peaks)),
+        usage[main] = Usage(
+            cpu=cpu if main == 0 else [sum(cpu)], peaks=peaks if main == 0 else peaks[:1], user_share=user_share
         )
+        return usage

@@ -15,9 +15,20 @@ from demo.plan_people import QOS
 MIB = 1 << 20
 # tres_table: numbers from 1001 on are given out as a site defines its resources
 TRES = {
-    1: ("cpu", ""), 2: ("mem", ""), 3: ("energy", ""), 4: ("node", ""), 5: ("billing", ""), 6: ("fs", "disk"), 7: ("vmem", ""),
-    8: ("pages", ""), 1000: ("dynamic_offset", ""), 1001: ("gres", "gpu"), 1002: ("gres", "gpu:a100"), 1003: ("gres", "gpu:h100"),
-    1004: ("gres", "gpu:a100_1g.5gb"), 1005: ("license", "matlab"),
+    1: ("cpu", ""),
+    2: ("mem", ""),
+    3: ("energy", ""),
+    4: ("node", ""),
+    5: ("billing", ""),
+    6: ("fs", "disk"),
+    7: ("vmem", ""),
+    8: ("pages", ""),
+    1000: ("dynamic_offset", ""),
+    1001: ("gres", "gpu"),
+    1002: ("gres", "gpu:a100"),
+    1003: ("gres", "gpu:h100"),
+    1004: ("gres", "gpu:a100_1g.5gb"),
+    1005: ("license", "matlab"),
 }
 GPU, LICENSE, LICENSES = 1001, 1005, 40
 GRES_ID = {name.removeprefix("gpu:"): number for number, (kind, name) in TRES.items() if kind == "gres" and ":" in name}
@@ -85,18 +96,41 @@ def static_tables(plan: Plan) -> list[Table]:
     users = [(*stamps, 0, "root", 3)]
     users += [(*stamps, int(p.deleted), p.name, ADMIN_LEVEL.get(p.name, 1)) for p in plan.people]
     return [
-        Table("tres_table", ("creation_time", "deleted", "id", "type", "name"),
-              [(made, int(number == 1000), number, *names) for number, names in TRES.items()]),
+        Table(
+            "tres_table",
+            ("creation_time", "deleted", "id", "type", "name"),
+            [(made, int(number == 1000), number, *names) for number, names in TRES.items()],
+        ),
         _qos(made),
-        Table("acct_table", ("creation_time", "mod_time", "deleted", "name", "description", "organization"),
-              [(*stamps, 0, "root", "default root account", "root")]
-              + [(*stamps, 0, a.name, a.description.lower(), a.organisation.lower()) for a in plan.accounts]),
+        Table(
+            "acct_table",
+            ("creation_time", "mod_time", "deleted", "name", "description", "organization"),
+            [(*stamps, 0, "root", "default root account", "root")]
+            + [(*stamps, 0, a.name, a.description.lower(), a.organisation.lower()) for a in plan.accounts],
+        ),
         Table("user_table", ("creation_time", "mod_time", "deleted", "name", "admin_level"), users),
-        Table("acct_coord_table", ("creation_time", "mod_time", "deleted", "acct", "user"),
-              [(*stamps, 0, account, p.name) for p in plan.people for account in p.coordinates]),
-        Table("cluster_table", ("creation_time", "mod_time", "name", "control_host", "control_port", "last_port", "rpc_version",
-                                "plugin_id_select", "flags", "federation", "fed_state"),
-              [(*stamps, plan.cluster, "127.0.0.1", 6817, 6817, 9728, 109, 128, "", 0)]),
+        Table(
+            "acct_coord_table",
+            ("creation_time", "mod_time", "deleted", "acct", "user"),
+            [(*stamps, 0, account, p.name) for p in plan.people for account in p.coordinates],
+        ),
+        Table(
+            "cluster_table",
+            (
+                "creation_time",
+                "mod_time",
+                "name",
+                "control_host",
+                "control_port",
+                "last_port",
+                "rpc_version",
+                "plugin_id_select",
+                "flags",
+                "federation",
+                "fed_state",
+            ),
+            [(*stamps, plan.cluster, "127.0.0.1", 6817, 6817, 9728, 109, 128, "", 0)],
+        ),
         Table("convert_version_table", ("mod_time", "version"), [(0, 12)]),
         _associations(plan, made),
     ]
@@ -109,24 +143,64 @@ def _qos(made: int) -> Table:
         "gpulimit": ("at most 2 gpus a user", "1001=2", None, None, "1=64", "", 0),
         "preemptable": ("may be pushed aside", "", None, None, "", "", 1),
     }
-    columns = ("creation_time", "mod_time", "id", "name", "description", "max_tres_pu", "max_wall_duration_per_job",
-               "max_jobs_per_user", "grp_tres", "preempt", "priority")
+    columns = (
+        "creation_time",
+        "mod_time",
+        "id",
+        "name",
+        "description",
+        "max_tres_pu",
+        "max_wall_duration_per_job",
+        "max_jobs_per_user",
+        "grp_tres",
+        "preempt",
+        "priority",
+    )
     return Table("qos_table", columns, [(made, made, QOS[name], name, *detail) for name, detail in details.items()])
 
 
 def _associations(plan: Plan, made: int) -> Table:
     ids = associations(plan)
     accounts, people = {a.name: a for a in plan.accounts}, {p.name: p for p in plan.people}
-    columns = ("creation_time", "mod_time", "deleted", "is_def", "id_assoc", "user", "acct", "parent_acct", "lft", "rgt", "shares",
-               "grp_tres", "def_qos_id", "qos", "delta_qos")
+    columns = (
+        "creation_time",
+        "mod_time",
+        "deleted",
+        "is_def",
+        "id_assoc",
+        "user",
+        "acct",
+        "parent_acct",
+        "lft",
+        "rgt",
+        "shares",
+        "grp_tres",
+        "def_qos_id",
+        "qos",
+        "delta_qos",
+    )
     rows = []
     for (account, login), number in ids.items():
         person = people.get(login)
         own = accounts.get(account) if not login else None
         gone = person is not None and person.deleted
-        rows.append((
-            made, made + 300 * 86400 if gone else made, int(gone), int(person is not None and person.accounts[0] == account), number,
-            login, account, own.parent if own else "", 2 * number, 2 * number + 1, own.shares if own else 1, own.grp_tres if own else "",
-            1 if person and not gone else None, ",1,2,3,4," if person and not gone else (",1," if number == ROOT_ACCOUNT else ""), "",
-        ))
+        rows.append(
+            (
+                made,
+                made + 300 * 86400 if gone else made,
+                int(gone),
+                int(person is not None and person.accounts[0] == account),
+                number,
+                login,
+                account,
+                own.parent if own else "",
+                2 * number,
+                2 * number + 1,
+                own.shares if own else 1,
+                own.grp_tres if own else "",
+                1 if person and not gone else None,
+                ",1,2,3,4," if person and not gone else (",1," if number == ROOT_ACCOUNT else ""),
+                "",
+            )
+        )
     return Table(f"{plan.cluster}_assoc_table", columns, rows)

@@ -122,15 +122,30 @@ def profile(plan: Plan, run: PlannedRun, share: Share, share_index: int) -> Prof
     running = np.maximum(np.rint(busy * style.threads), 0)
     one = np.ones(buckets)
     return Profile(
-        cpu=cpu, user_share=style.user_share, rss=rss, shared=shared, cache=cache,
+        cpu=cpu,
+        user_share=style.user_share,
+        rss=rss,
+        shared=shared,
+        cache=cache,
         processes=one * style.processes(len(share.cores)),
         threads=_threads(style, running, len(share.cores), rng),
-        exes=_exes(run, busy), gpus=gpu_profiles(style, run, share, share_index, buckets, active(plan, run)),
-        lustre_read=moved.lustre_read, lustre_write=moved.lustre_write, lustre_ops=moved.lustre_ops,
-        eth_rx=moved.eth_rx, eth_tx=moved.eth_tx, ib_rx=moved.ib_rx, ib_tx=moved.ib_tx,
-        disk_read=moved.disk_read, disk_write=moved.disk_write, disk_used=moved.disk_used,
-        memory_read=moved.memory_read, memory_write=moved.memory_write,
-        ipc=one * style.ipc * (1 - 0.08 * rng.random(buckets)), l2_hit=one * style.l2_hit, l3_hit=one * style.l3_hit,
+        exes=_exes(run, busy),
+        gpus=gpu_profiles(style, run, share, share_index, buckets, active(plan, run)),
+        lustre_read=moved.lustre_read,
+        lustre_write=moved.lustre_write,
+        lustre_ops=moved.lustre_ops,
+        eth_rx=moved.eth_rx,
+        eth_tx=moved.eth_tx,
+        ib_rx=moved.ib_rx,
+        ib_tx=moved.ib_tx,
+        disk_read=moved.disk_read,
+        disk_write=moved.disk_write,
+        disk_used=moved.disk_used,
+        memory_read=moved.memory_read,
+        memory_write=moved.memory_write,
+        ipc=one * style.ipc * (1 - 0.08 * rng.random(buckets)),
+        l2_hit=one * style.l2_hit,
+        l3_hit=one * style.l3_hit,
     )
 
 

@@ -10,7 +10,16 @@ from demo.behaviour_kinds import Style
 from demo.model import PlannedRun, Share
 
 RPC = 1 << 20  # bytes of a usual bulk request
-OPEN_OPS = {"open": 1.0, "close": 1.0, "getattr": 1.7, "mknod": 0.3, "unlink": 0.12, "mkdir": 0.05, "setattr": 0.3, "getxattr": 0.6}
+OPEN_OPS = {
+    "open": 1.0,
+    "close": 1.0,
+    "getattr": 1.7,
+    "mknod": 0.3,
+    "unlink": 0.12,
+    "mkdir": 0.05,
+    "setattr": 0.3,
+    "getxattr": 0.6,
+}
 
 
 @dataclass(kw_only=True)
@@ -48,10 +57,16 @@ def traffic(style: Style, busy: np.ndarray, share: Share, run: PlannedRun, rng: 
     opens = pace * style.opens * noise[0]
     bulk = {"punch": write / (64 * RPC), "statfs": np.full(buckets, 0.01)}
     return Traffic(
-        lustre_read={fs: read}, lustre_write={fs: write},
+        lustre_read={fs: read},
+        lustre_write={fs: write},
         lustre_ops={fs: {name: opens * share_of for name, share_of in OPEN_OPS.items()} | bulk},
-        eth_rx=2e4 + 1e4 * noise[0], eth_tx=1.5e4 + 1e4 * noise[1], ib_rx=ib + read, ib_tx=ib * 0.98 + write,
-        disk_read=pace * style.disk * 0.4 * noise[1], disk_write=pace * style.disk * noise[2],
+        eth_rx=2e4 + 1e4 * noise[0],
+        eth_tx=1.5e4 + 1e4 * noise[1],
+        ib_rx=ib + read,
+        ib_tx=ib * 0.98 + write,
+        disk_read=pace * style.disk * 0.4 * noise[1],
+        disk_write=pace * style.disk * noise[2],
         disk_used=np.minimum(60 * style.disk * np.cumsum(pace), 90e9) + 4e6,
-        memory_read=busy * 2.1e9 * (2.0 - style.l3_hit), memory_write=busy * 0.8e9 * (2.0 - style.l3_hit),
+        memory_read=busy * 2.1e9 * (2.0 - style.l3_hit),
+        memory_write=busy * 0.8e9 * (2.0 - style.l3_hit),
     )

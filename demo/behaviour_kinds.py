@@ -57,31 +57,66 @@ class Style:
         return 2 if self.one_process else cores + 1
 
 
-GPU_GOOD = Style(cpu=0.55, memory=0.55, one_process=True, gpu_util=95, gpu_memory=0.8, sm=58, tensor=41, fp16=22, fp32=9, nvlink=8e9,
-                 read=120 * MB, write=6 * MB, dip_every=90)
+GPU_GOOD = Style(
+    cpu=0.55,
+    memory=0.55,
+    one_process=True,
+    gpu_util=95,
+    gpu_memory=0.8,
+    sm=58,
+    tensor=41,
+    fp16=22,
+    fp32=9,
+    nvlink=8e9,
+    read=120 * MB,
+    write=6 * MB,
+    dip_every=90,
+)
 STYLES: dict[str, Style] = {
     "ordinary": Style(cpu=0.9, memory=0.55),
     "efficient": Style(cpu=0.985, noise=0.02, memory=0.72, ib=12 * MB, dip_every=60),
     "serial_on_many_cores": Style(cpu=0.99, busy_cores=1, idle_cpu=0.003, memory=0.35, one_process=True, noise=0.01),
     "memory_over_asked": Style(cpu=0.95, memory=0.075, cache=0.03, one_process=True),
-    "threads_oversubscribed": Style(cpu=0.999, threads=4.0, sleepers=1.0, user_share=0.71, memory=0.5, one_process=True, ipc=0.7, noise=0.01),
+    "threads_oversubscribed": Style(
+        cpu=0.999, threads=4.0, sleepers=1.0, user_share=0.71, memory=0.5, one_process=True, ipc=0.7, noise=0.01
+    ),
     "tiny_jobs": Style(cpu=0.8, memory=0.08, dip_every=0, one_process=True),
     "memory_growth": Style(cpu=0.8, grows=True, one_process=True),
     "dead_node_of_eight": Style(cpu=0.97, memory=0.6, ib=450 * MB),
-    "metadata_storm": Style(cpu=0.3, user_share=0.35, memory=0.25, read=3 * MB, write=2 * MB, opens=1150.0, sleepers=1.0),
+    "metadata_storm": Style(
+        cpu=0.3, user_share=0.35, memory=0.25, read=3 * MB, write=2 * MB, opens=1150.0, sleepers=1.0
+    ),
     "mpi_32": Style(cpu=0.975, memory=0.66, ib=700 * MB, noise=0.03),
     "fragmented": Style(cpu=0.96, memory=0.5, ib=60 * MB),
     "waiting": Style(cpu=0.004, memory=0.02, dip_every=0, one_process=True),
     "gpu_efficient": GPU_GOOD,
     "gpu_ordinary": replace(GPU_GOOD, gpu_util=76, sm=42, tensor=26, gpu_memory=0.6),
     "gpu_idle": Style(cpu=0.93, memory=0.5, one_process=True, gpu_util=0.0, gpu_memory=0.011),
-    "gpu_idle_after_burst": replace(GPU_GOOD, cpu=0.5, burst=30, kept=1, after_burst_cpu=0.3, gpu_util=93, gpu_memory=0.45),
+    "gpu_idle_after_burst": replace(
+        GPU_GOOD, cpu=0.5, burst=30, kept=1, after_burst_cpu=0.3, gpu_util=93, gpu_memory=0.45
+    ),
     "low_sm": replace(GPU_GOOD, gpu_util=97, sm=7, tensor=1.2, fp16=0.8, fp32=4, gpu_memory=0.3, nvlink=0.0),
-    "mig_candidate": replace(GPU_GOOD, cpu=0.8, gpu_util=11, sm=6, tensor=2, fp16=1, fp32=3, gpu_memory=0.09, memory=0.4, nvlink=0.0,
-                             read=15 * MB),
+    "mig_candidate": replace(
+        GPU_GOOD,
+        cpu=0.8,
+        gpu_util=11,
+        sm=6,
+        tensor=2,
+        fp16=1,
+        fp32=3,
+        gpu_memory=0.09,
+        memory=0.4,
+        nvlink=0.0,
+        read=15 * MB,
+    ),
 }
 DEAD_NODE = 5  # which of the eight does nothing
-VARIED = {"ordinary": (0.09, 0.28), "gpu_ordinary": (0.06, 0.25), "gpu_efficient": (0.03, 0.12), "efficient": (0.01, 0.12)}
+VARIED = {
+    "ordinary": (0.09, 0.28),
+    "gpu_ordinary": (0.06, 0.25),
+    "gpu_efficient": (0.03, 0.12),
+    "efficient": (0.01, 0.12),
+}
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +133,9 @@ def _style(behaviour: str, seed: int, dead: bool) -> Style:
         cpu=float(np.clip(base.cpu - abs(rng.normal(0, cpu_spread)), 0.05, 0.995)),
         memory=float(np.clip(base.memory + rng.normal(0, memory_spread), 0.05, 0.93)),
         gpu_util=float(np.clip(base.gpu_util + rng.normal(0, 100 * cpu_spread), 5, 99)) if base.gpu_util else 0.0,
-        read=base.read * float(rng.lognormal(0, 1)), write=base.write * float(rng.lognormal(0, 1)), opens=float(rng.lognormal(0.5, 1)),
+        read=base.read * float(rng.lognormal(0, 1)),
+        write=base.write * float(rng.lognormal(0, 1)),
+        opens=float(rng.lognormal(0.5, 1)),
         ipc=float(np.clip(rng.normal(base.ipc, 0.35), 0.4, 3.2)),
     )
 

@@ -12,11 +12,14 @@ import numpy as np
 from demo import plan_special
 from demo.model import NodeEvent, Plan, PlannedRun
 from demo.plan_cluster import CLOUD_PROJECTS, CLUSTER, COMPUTE_KINDS, make_nodes, make_vms
+from demo.plan_endings import endings
+from demo.plan_follow import chains
 from demo.plan_jobs import everyday, taken_by_pins
 from demo.plan_pending import pending, waiting_since
 from demo.plan_people import make_accounts, make_people
 from demo.plan_personas import personas_else, personas_near
-from demo.plan_scheduler import MIB, Placement, Request, Scheduler
+from demo.plan_requests import Placement, Request
+from demo.plan_scheduler import MIB, Scheduler
 
 PAST = 30 * 86400
 FUTURE = 4 * 86400
@@ -26,24 +29,37 @@ EXTRA = {"suspensions", "cancelled_by", "reservation", "constraints", "comment",
 
 
 def make_plan(seed: int, now: int) -> Plan:
-    """The whole simulated time, 30 days before `now` (UTC seconds) and 4 days after; the same for the same arguments."""
+    """The whole simulated time, 30 days before `now` (UTC seconds) and 4 days after; same arguments, same plan."""
     begin = (now - PAST) // 3600 * 3600
     horizon = (now + FUTURE) // 3600 * 3600
     rng = np.random.default_rng([seed, 1])
     nodes, people = make_nodes(), make_people()
     scheduler = Scheduler(tuple(n for n in nodes if n.kind in COMPUTE_KINDS))
     pinned, events = pinned_requests(scheduler, rng, begin, now, horizon)
-    requests = pinned + plan_special.chains(rng, now) + plan_special.odd_names(rng, now)
+    requests = pinned + chains(rng, now) + plan_special.odd_names(rng, now)
     requests += everyday(rng, scheduler.nodes, taken_by_pins(pinned), begin, horizon)
     numbers = number(requests, waiting_since(now))
     uid = {p.name: p.uid for p in people}
     runs = runs_of(scheduler.run(requests, horizon), horizon, uid)
-    ids = {"failed": _id(requests, "validate"), "bruno": max(r.id_job for r in runs if r.person == "bruno" and r.submit < now)}
+    ids = {
+        "failed": _id(requests, "validate"),
+        "bruno": max(r.id_job for r in runs if r.person == "bruno" and r.submit < now),
+    }
     waiting = pending(now, numbers, uid, ids)
     return Plan(
-        seed=seed, begin=begin, made_at=now, horizon=horizon, cluster=CLUSTER, nodes=nodes, accounts=make_accounts(), people=people,
-        runs=tuple(sorted((*runs, *waiting), key=lambda r: (r.submit, r.id_job))), events=tuple(events), vms=make_vms(seed),
-        cloud_projects=CLOUD_PROJECTS, reservations=plan_special.reservations(now),
+        seed=seed,
+        begin=begin,
+        made_at=now,
+        horizon=horizon,
+        cluster=CLUSTER,
+        nodes=nodes,
+        accounts=make_accounts(),
+        people=people,
+        runs=tuple(sorted((*runs, *waiting), key=lambda r: (r.submit, r.id_job))),
+        events=tuple(events),
+        vms=make_vms(seed),
+        cloud_projects=CLOUD_PROJECTS,
+        reservations=plan_special.reservations(now),
     )
 
 
@@ -54,7 +70,7 @@ def pinned_requests(
     pinned = plan_special.long_ones(scheduler, rng, now)
     acts = personas_near(scheduler, rng, now)
     failed, events = plan_special.failures(scheduler, rng, now)
-    special = plan_special.endings(scheduler, rng, now) + plan_special.heterogeneous(scheduler, rng, now)
+    special = endings(scheduler, rng, now) + plan_special.heterogeneous(scheduler, rng, now)
     return pinned + acts + failed + special + personas_else(scheduler, rng, begin, now, horizon), events
 
 
@@ -90,7 +106,9 @@ def command(request: Request) -> str:
         tasks = f"{request.array[0]}-{request.array[-1]}"
         words.append(f"--array={tasks}%{request.array_limit}" if request.array_limit else f"--array={tasks}")
     if request.options:
-        words.append(request.options.format(*(parent.id for _, parent in request.after)) if request.after else request.options)
+        words.append(
+            request.options.format(*(parent.id for _, parent in request.after)) if request.after else request.options
+        )
     return " ".join((*words, str(request.extra["file"])))
 
 
@@ -123,16 +141,42 @@ def run_of(placement: Placement, id_job: int, horizon: int, uid: dict[str, int])
         "script": request.script if typed.startswith("sbatch") else "",
     } | {key: value for key, value in request.extra.items() if key in EXTRA}
     return PlannedRun(
-        id_job=id_job, person=request.person, account=request.account, partition=request.partition, qos=request.qos,
-        name=request.name, behaviour=request.behaviour, seed=(request.seed + 7919 * placement.task) % (1 << 31),
-        submit=request.submit, eligible=placement.ready if not request.after or placement.ready else 0, waits=bool(request.after),
-        start=placement.start, end=end, limit=request.limit, end_state=state, exit_code=exit_code, derived_ec=derived_ec,
-        cores=sum(len(s.cores) for s in shares) or request.cores * request.nodes, cores_req=request.cores * request.nodes,
-        nodes=request.nodes, memory=memory, mem_req=_mem_req(request), gpus=request.gpus * request.nodes, gres=request.gres,
-        exclusive=request.exclusive, shares=shares, array_job=request.id if request.array else 0,
-        array_task=request.array[placement.task] if request.array else None, array_max=request.array_limit, submit_line=typed,
-        het_job=het[0].id if het else 0, het_offset=het[1] if het else None, work_dir=request.work_dir,
-        priority=1000 + request.seed % 500, flags=(24 if request.seed % 3 else 20) if placement.start is not None else 16, **fields,
+        id_job=id_job,
+        person=request.person,
+        account=request.account,
+        partition=request.partition,
+        qos=request.qos,
+        name=request.name,
+        behaviour=request.behaviour,
+        seed=(request.seed + 7919 * placement.task) % (1 << 31),
+        submit=request.submit,
+        eligible=placement.ready if not request.after or placement.ready else 0,
+        waits=bool(request.after),
+        start=placement.start,
+        end=end,
+        limit=request.limit,
+        end_state=state,
+        exit_code=exit_code,
+        derived_ec=derived_ec,
+        cores=sum(len(s.cores) for s in shares) or request.cores * request.nodes,
+        cores_req=request.cores * request.nodes,
+        nodes=request.nodes,
+        memory=memory,
+        mem_req=_mem_req(request),
+        gpus=request.gpus * request.nodes,
+        gres=request.gres,
+        exclusive=request.exclusive,
+        shares=shares,
+        array_job=request.id if request.array else 0,
+        array_task=request.array[placement.task] if request.array else None,
+        array_max=request.array_limit,
+        submit_line=typed,
+        het_job=het[0].id if het else 0,
+        het_offset=het[1] if het else None,
+        work_dir=request.work_dir,
+        priority=1000 + request.seed % 500,
+        flags=(24 if request.seed % 3 else 20) if placement.start is not None else 16,
+        **fields,
     )
 
 

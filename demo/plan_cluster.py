@@ -33,9 +33,7 @@ def stable_uuid(*parts: object) -> str:
 
 
 def _gpus(node: str, count: int, gres: str, gpu_type: str) -> tuple[Gpu, ...]:
-    return tuple(
-        Gpu(index=i, gres=gres, gpu_type=gpu_type, uuid="GPU-" + stable_uuid(node, i)) for i in range(count)
-    )
+    return tuple(Gpu(index=i, gres=gres, gpu_type=gpu_type, uuid="GPU-" + stable_uuid(node, i)) for i in range(count))
 
 
 def _slices(node: str, cards: int) -> tuple[Gpu, ...]:
@@ -68,25 +66,65 @@ def _cpu_nodes() -> list[Node]:
 
 def _big_nodes() -> list[Node]:
     large = [
-        Node(name=f"m0{i}", kind="large", cores=32, memory=1024 * GIB, partitions=("large",), features=("skylake", "large"),
-             scratch=960 * GIB, idle_watts=190.0, core_watts=8.5, counters=i == 1)
+        Node(
+            name=f"m0{i}",
+            kind="large",
+            cores=32,
+            memory=1024 * GIB,
+            partitions=("large",),
+            features=("skylake", "large"),
+            scratch=960 * GIB,
+            idle_watts=190.0,
+            core_watts=8.5,
+            counters=i == 1,
+        )
         for i in (1, 2)
     ]
     gpu = {"kind": "gpu", "partitions": ("gpu",), "scratch": 1900 * GIB, "counters": True}
     return [
         *large,
-        *(Node(name=n, cores=48, memory=512 * GIB, gpus=_gpus(n, 4, "a100", A100), features=("zen3", "a100"),
-               idle_watts=260.0, core_watts=5.5, **gpu) for n in ("ga01", "ga02")),
-        Node(name="gh01", cores=48, memory=512 * GIB, cgroup=2, gpus=_gpus("gh01", 4, "h100", H100),
-             features=("zen4", "h100"), idle_watts=310.0, core_watts=5.5, **gpu),
-        Node(name="gm01", cores=32, memory=256 * GIB, gpus=_slices("gm01", 2), features=("zen3", "mig"),
-             idle_watts=210.0, core_watts=5.5, **gpu),
+        *(
+            Node(
+                name=n,
+                cores=48,
+                memory=512 * GIB,
+                gpus=_gpus(n, 4, "a100", A100),
+                features=("zen3", "a100"),
+                idle_watts=260.0,
+                core_watts=5.5,
+                **gpu,
+            )
+            for n in ("ga01", "ga02")
+        ),
+        Node(
+            name="gh01",
+            cores=48,
+            memory=512 * GIB,
+            cgroup=2,
+            gpus=_gpus("gh01", 4, "h100", H100),
+            features=("zen4", "h100"),
+            idle_watts=310.0,
+            core_watts=5.5,
+            **gpu,
+        ),
+        Node(
+            name="gm01",
+            cores=32,
+            memory=256 * GIB,
+            gpus=_slices("gm01", 2),
+            features=("zen3", "mig"),
+            idle_watts=210.0,
+            core_watts=5.5,
+            **gpu,
+        ),
     ]
 
 
 def _service_nodes() -> list[Node]:
     def make(names: tuple[str, ...], kind: str, cores: int, gib: int) -> list[Node]:
-        return [Node(name=n, kind=kind, cores=cores, memory=gib * GIB, scratch=400 * GIB, idle_watts=110.0) for n in names]
+        return [
+            Node(name=n, kind=kind, cores=cores, memory=gib * GIB, scratch=400 * GIB, idle_watts=110.0) for n in names
+        ]
 
     return [
         *make(("login1", "login2"), "login", 16, 128),
@@ -111,9 +149,19 @@ def make_vms(seed: int) -> tuple[Vm, ...]:
             flavour = flavours[int(rng.integers(len(flavours)))]
             vcpus, gib, disk = FLAVOURS[flavour]
             name = f"{project.split('-')[-1]}-{('web', 'db', 'build', 'idle')[i]}"
-            vms.append(Vm(
-                uuid=stable_uuid(project, i), name=name, project=project, flavour=flavour, user=users[i % len(users)],
-                host=hosts[len(vms) % 3], vcpus=vcpus, memory=gib * GIB, disk=disk * GIB,
-                busy=(0.35, 0.55, 0.75, 0.005)[i], seed=int(rng.integers(1 << 31)),
-            ))
+            vms.append(
+                Vm(
+                    uuid=stable_uuid(project, i),
+                    name=name,
+                    project=project,
+                    flavour=flavour,
+                    user=users[i % len(users)],
+                    host=hosts[len(vms) % 3],
+                    vcpus=vcpus,
+                    memory=gib * GIB,
+                    disk=disk * GIB,
+                    busy=(0.35, 0.55, 0.75, 0.005)[i],
+                    seed=int(rng.integers(1 << 31)),
+                )
+            )
     return tuple(vms)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.model import Node
-from demo.plan_scheduler import Request
+from demo.plan_requests import Request
 from demo.scripts import file_of, script
 
 GIB = 1024  # MiB, the unit of Request.memory
@@ -52,26 +52,102 @@ HABITS = (
     Habit("ruth", "def-curie_cpu", "cpu", 2, "conda", ("qc",), "ordinary", (4,), 8, 3),
     Habit("luis", "def-lovelace_cpu", "cpu", 8, "serial", ("ising", "ising_hot"), "ordinary", (1,), 3, 10),
     Habit("luis", "def-lovelace_cpu", "cpu", 0.3, "serial", ("temperature_scan",), "ordinary", (1,), 2, 5, tasks=200),
-    Habit("wlovelace", "def-lovelace_cpu", "cpu", 3, "matlab", ("calibrate",), "ordinary", (8,), 3, 6, options="-L matlab:1"),
+    Habit(
+        "wlovelace",
+        "def-lovelace_cpu",
+        "cpu",
+        3,
+        "matlab",
+        ("calibrate",),
+        "ordinary",
+        (8,),
+        3,
+        6,
+        options="-L matlab:1",
+    ),
     Habit("dmitri", "def-noether_cpu", "cpu", 7, "openmp", ("fem", "fem_fine"), "efficient", (8, 16), 2.5, 8),
-    Habit("enoether", "def-noether_cpu", "cpu", 3, "python", ("posterior",), "ordinary", (4,), 4, 6, options="--requeue"),
+    Habit(
+        "enoether", "def-noether_cpu", "cpu", 3, "python", ("posterior",), "ordinary", (4,), 4, 6, options="--requeue"
+    ),
     Habit("sofia", "def-noether_cpu", "cpu", 4, "conda", ("preprocess",), "ordinary", (8,), 4, 3),
     Habit("amelie", "def-curie_cpu", "cpu", 6, "lammps_bare", ("creep",), "ordinary", (4, 8), 2, 8),
     Habit("mcurie", "def-curie_cpu", "cpu", 3, "wait", ("collect",), "waiting", (1,), 1, 6),
-    Habit("aturing", "def-turing_cpu", "cpu", 5, "gromacs_nt", ("folding",), "ordinary", (8,), 2, 9, options="--exclude=c030"),
+    Habit(
+        "aturing",
+        "def-turing_cpu",
+        "cpu",
+        5,
+        "gromacs_nt",
+        ("folding",),
+        "ordinary",
+        (8,),
+        2,
+        9,
+        options="--exclude=c030",
+    ),
     Habit("frank", "def-lovelace_cpu", "cpu", 1, "openmp", ("last_runs",), "ordinary", (8,), 2, 6),
     Habit("ken", "cc-staff", "cpu", 1.5, "serial", ("node_check",), "ordinary", (2,), 1, 0.3, qos="high"),
     Habit("anya", "rrg-franklin_cpu", "large", 5, "assembly", ("assembly", "pangenome"), "ordinary", (8, 16), 24, 9),
     Habit("dmitri", "def-noether_cpu", "large", 3, "r", ("kriging",), "ordinary", (4, 8), 30, 7),
-    Habit("hana", "rrg-hopper_gpu", "a100", 6, "pytorch", ("pretrain", "ablation"), "gpu_efficient", (8, 12), 8, 9, gpus=(1, 2)),
-    Habit("priya", "rrg-hopper_gpu", "a100", 6, "pytorch", ("detector", "segmenter"), "gpu_ordinary", (6, 12), 8, 6, gpus=(1,)),
+    Habit(
+        "hana",
+        "rrg-hopper_gpu",
+        "a100",
+        6,
+        "pytorch",
+        ("pretrain", "ablation"),
+        "gpu_efficient",
+        (8, 12),
+        8,
+        9,
+        gpus=(1, 2),
+    ),
+    Habit(
+        "priya",
+        "rrg-hopper_gpu",
+        "a100",
+        6,
+        "pytorch",
+        ("detector", "segmenter"),
+        "gpu_ordinary",
+        (6, 12),
+        8,
+        6,
+        gpus=(1,),
+    ),
     Habit("omar", "def-turing_gpu", "a100", 4, "amber_gpu", ("dhfr", "stmv"), "gpu_efficient", (2,), 8, 10, gpus=(1,)),
     Habit("sofia", "def-noether_gpu", "a100", 3, "pytorch", ("ct_scan",), "gpu_ordinary", (8,), 8, 5, gpus=(1, 2)),
     Habit("omar", "def-turing_gpu", "a100", 1, "amber_wrong", ("prod_wrong",), "gpu_idle", (12,), 3, 3, gpus=(1,)),
-    Habit("ghopper", "rrg-hopper_gpu", "h100", 3, "pytorch", ("llm_7b", "llm_eval"), "gpu_efficient", (12, 24), 8, 9, gpus=(1, 2)),
+    Habit(
+        "ghopper",
+        "rrg-hopper_gpu",
+        "h100",
+        3,
+        "pytorch",
+        ("llm_7b", "llm_eval"),
+        "gpu_efficient",
+        (12, 24),
+        8,
+        9,
+        gpus=(1, 2),
+    ),
     Habit("hana", "rrg-hopper_gpu", "h100", 3, "pytorch", ("diffusion",), "gpu_efficient", (12,), 8, 7, gpus=(1,)),
-    Habit("jonas", "def-noether_gpu", "a100_1g.5gb", 6, "pytorch", ("classify", "embed"), "gpu_ordinary", (2,), 8, 3, gpus=(1,)),
-    Habit("mira", "def-lovelace_gpu", "a100_1g.5gb", 4, "jupyter", ("notebook",), "gpu_ordinary", (2,), 6, 3, gpus=(1,)),
+    Habit(
+        "jonas",
+        "def-noether_gpu",
+        "a100_1g.5gb",
+        6,
+        "pytorch",
+        ("classify", "embed"),
+        "gpu_ordinary",
+        (2,),
+        8,
+        3,
+        gpus=(1,),
+    ),
+    Habit(
+        "mira", "def-lovelace_gpu", "a100_1g.5gb", 4, "jupyter", ("notebook",), "gpu_ordinary", (2,), 6, 3, gpus=(1,)
+    ),
     Habit("sofia", "def-noether_gpu", "a100_1g.5gb", 3, "python", ("tests",), "gpu_ordinary", (1,), 6, 1, gpus=(1,)),
 )
 CHOICES = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 7 * 1440)  # usual time limits, minutes
@@ -87,8 +163,19 @@ def work_dir(person: str, account: str, name: str) -> str:
 def dressed(request: Request, kind: str) -> Request:
     """The request with its script, working folder and command-line ending filled in."""
     request.script = script(
-        kind, request.account, request.name, request.limit, request.nodes, request.cores, request.memory, request.per_core,
-        request.gpus, request.gres, request.partition, request.qos, bool(request.extra.get("scatter")),
+        kind,
+        request.account,
+        request.name,
+        request.limit,
+        request.nodes,
+        request.cores,
+        request.memory,
+        request.per_core,
+        request.gpus,
+        request.gres,
+        request.partition,
+        request.qos,
+        bool(request.extra.get("scatter")),
     )
     request.work_dir = work_dir(request.person, request.account, request.name)
     request.extra["file"] = file_of(kind)
@@ -105,7 +192,9 @@ def submit_times(rng: np.random.Generator, count: int, begin: int, horizon: int)
     return np.sort(np.clip(times, begin, horizon - 60))
 
 
-def everyday(rng: np.random.Generator, nodes: tuple[Node, ...], taken: dict[str, float], begin: int, horizon: int) -> list[Request]:
+def everyday(
+    rng: np.random.Generator, nodes: tuple[Node, ...], taken: dict[str, float], begin: int, horizon: int
+) -> list[Request]:
     """Requests that fill each pool of nodes to its usual load; `taken`: core or GPU seconds of the pins by pool."""
     requests: list[Request] = []
     for pool, load in LOAD.items():
@@ -120,7 +209,9 @@ def everyday(rng: np.random.Generator, nodes: tuple[Node, ...], taken: dict[str,
             request = _draw(rng, habit)
             budget -= sum(request.durations) * (request.gpus or request.cores) * request.nodes
             drawn.append(request)
-        for request, when in zip(rng.permutation(np.array(drawn, dtype=object)), submit_times(rng, len(drawn), begin, horizon), strict=True):
+        for request, when in zip(
+            rng.permutation(np.array(drawn, dtype=object)), submit_times(rng, len(drawn), begin, horizon), strict=True
+        ):
             request.submit = int(when)
             requests.append(request)
     return requests
@@ -142,11 +233,26 @@ def _draw(rng: np.random.Generator, habit: Habit) -> Request:
     per_core = not gpus and bool(rng.random() < 0.6)
     memory = int(habit.gib * GIB) * cores
     request = Request(
-        person=habit.person, account=habit.account, name=str(rng.choice(habit.names)), behaviour=habit.behaviour, submit=0,
-        durations=durations, outcomes=outcomes, limit=limit, cores=cores, memory=memory, nodes=habit.nodes, gpus=gpus,
-        gres=habit.pool if gpus else "", partition="gpu" if gpus else habit.pool, qos=habit.qos, per_core=per_core,
-        array=tuple(range(tasks)) if tasks > 1 else (), array_limit=int(rng.choice((20, 40))) if tasks > 1 else 0,
-        options=habit.options, seed=int(rng.integers(1 << 31)),
+        person=habit.person,
+        account=habit.account,
+        name=str(rng.choice(habit.names)),
+        behaviour=habit.behaviour,
+        submit=0,
+        durations=durations,
+        outcomes=outcomes,
+        limit=limit,
+        cores=cores,
+        memory=memory,
+        nodes=habit.nodes,
+        gpus=gpus,
+        gres=habit.pool if gpus else "",
+        partition="gpu" if gpus else habit.pool,
+        qos=habit.qos,
+        per_core=per_core,
+        array=tuple(range(tasks)) if tasks > 1 else (),
+        array_limit=int(rng.choice((20, 40))) if tasks > 1 else 0,
+        options=habit.options,
+        seed=int(rng.integers(1 << 31)),
     )
     if tasks == 1 and rng.random() < 0.03:
         request.give_up = int(rng.integers(120, 7200))

@@ -10,7 +10,9 @@ FIRST_UID = 3001
 
 def _account(name: str, parent: str, organisation: str, shares: int, pi: str, grp_tres: str = "") -> Account:
     words = name.replace("_", " ").replace("-", " ")
-    return Account(name=name, parent=parent, description=words, organisation=organisation, shares=shares, pi=pi, grp_tres=grp_tres)
+    return Account(
+        name=name, parent=parent, description=words, organisation=organisation, shares=shares, pi=pi, grp_tres=grp_tres
+    )
 
 
 def make_accounts() -> tuple[Account, ...]:
@@ -37,7 +39,13 @@ def make_accounts() -> tuple[Account, ...]:
 
 # login, full name, accounts, behaviour, what the portal shows beside the persona
 PERSONAS = (
-    ("mira", "Mira Okafor", "def-lovelace_gpu def-lovelace_cpu", "gpu_idle_after_burst", "4 GPUs, three of them idle since the first half hour"),
+    (
+        "mira",
+        "Mira Okafor",
+        "def-lovelace_gpu def-lovelace_cpu",
+        "gpu_idle_after_burst",
+        "4 GPUs, three of them idle since the first half hour",
+    ),
     ("tomas", "Tomás Herrera", "rrg-hopper_gpu", "gpu_idle", "holds a GPU that never computes"),
     ("samir", "Samir Haddad", "def-turing_gpu", "low_sm", "a busy GPU that hardly calculates"),
     ("hana", "Hana Sato", "rrg-hopper_gpu rrg-hopper_cpu", "gpu_efficient", "GPU work as it should be"),
@@ -46,12 +54,24 @@ PERSONAS = (
     ("bruno", "Bruno Keller", "def-turing_cpu", "serial_on_many_cores", "one busy core of sixteen"),
     ("yuki", "Yuki Tanaka", "def-curie_cpu", "threads_oversubscribed", "four threads on each core"),
     ("oleg", "Oleg Marchenko", "def-curie_cpu", "metadata_storm", "thousands of file opens a second"),
-    ("fatima", "Fatima Zahra Alaoui", "rrg-franklin_cpu", "dead_node_of_eight", "eight nodes, one of them doing nothing"),
+    (
+        "fatima",
+        "Fatima Zahra Alaoui",
+        "rrg-franklin_cpu",
+        "dead_node_of_eight",
+        "eight nodes, one of them doing nothing",
+    ),
     ("pavel", "Pavel Novák", "def-turing_cpu", "tiny_jobs", "thousands of jobs of seconds"),
     ("lena", "Lena Fischer", "def-noether_cpu", "memory_growth", "memory grows until the job is killed"),
     ("greta", "Greta Lindholm", "rrg-hopper_cpu", "mpi_32", "MPI over 32 nodes"),
     ("nils", "Nils Aagaard", "def-lovelace_cpu", "fragmented", "16 cores scattered over 8 nodes"),
-    ("chen", "Chen Wei", "rrg-hopper_cpu def-lovelace_cpu", "efficient", "CPU work as it should be; member of two groups"),
+    (
+        "chen",
+        "Chen Wei",
+        "rrg-hopper_cpu def-lovelace_cpu",
+        "efficient",
+        "CPU work as it should be; member of two groups",
+    ),
 )
 OTHERS = (
     ("wlovelace", "Wilhelmina Lovelace", "def-lovelace_cpu def-lovelace_gpu", "PI of def-lovelace"),
@@ -80,8 +100,16 @@ def make_people() -> tuple[Person, ...]:
     people: list[Person] = []
 
     def add(name: str, full_name: str, accounts: str, **more: object) -> None:
-        people.append(Person(name=name, uid=FIRST_UID + len(people), full_name=full_name, accounts=tuple(accounts.split()),
-                             coordinates=COORDINATES.get(name, ()), **more))
+        people.append(
+            Person(
+                name=name,
+                uid=FIRST_UID + len(people),
+                full_name=full_name,
+                accounts=tuple(accounts.split()),
+                coordinates=COORDINATES.get(name, ()),
+                **more,
+            )
+        )
 
     for name, full_name, accounts, behaviour, role in PERSONAS:
         add(name, full_name, accounts, behaviour=behaviour, role=role)

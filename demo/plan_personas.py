@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo.plan_jobs import DAY, GIB, OK, dressed
-from demo.plan_scheduler import Request, Scheduler
+from demo.plan_requests import Request
+from demo.plan_scheduler import Scheduler
 
 HOUR = 3600
 
@@ -36,23 +37,144 @@ class Act:
 
 
 ACTS = (
-    Act("greta", "rrg-hopper_cpu", "mpi_32", "reactor_les", "openfoam", ((-22, -15.5),), 12, 16, 48, nodes=32, again=36, every=210),
-    Act("fatima", "rrg-franklin_cpu", "dead_node_of_eight", "protein_mpi", "gromacs_srun", ((-42, -31), (-9, 7)), 24, 16, 32, nodes=8,
-        again=14, every=96),
-    Act("mira", "def-lovelace_gpu", "gpu_idle_after_burst", "finetune_summaries", "pytorch_ddp", ((-52, -33), (-5.2, 19)), 30, 24, 240,
-        gpus=4, gres="a100"),
-    Act("tomas", "rrg-hopper_gpu", "gpu_idle", "spectra_fit", "python", ((-44, -30), (-20, -11), (-7, 9)), 24, 8, 64, gpus=1, gres="a100"),
-    Act("samir", "def-turing_gpu", "low_sm", "tokenise_train", "pytorch", ((-38, -22), (-3, 13)), 24, 8, 64, gpus=1, gres="a100"),
-    Act("jonas", "def-noether_gpu", "mig_candidate", "small_classifier", "pytorch", ((-28, -14), (-2, 6)), 12, 1, 16, gpus=1, gres="a100"),
-    Act("hana", "rrg-hopper_gpu", "gpu_efficient", "pretrain_xl", "pytorch", ((-50, -30), (-6, 10)), 24, 24, 128, gpus=2, gres="h100"),
-    Act("bruno", "def-turing_cpu", "serial_on_many_cores", "monte_carlo", "serial", ((-55, -29), (-10, 18)), 36, 16, 24),
+    Act(
+        "greta",
+        "rrg-hopper_cpu",
+        "mpi_32",
+        "reactor_les",
+        "openfoam",
+        ((-22, -15.5),),
+        12,
+        16,
+        48,
+        nodes=32,
+        again=36,
+        every=210,
+    ),
+    Act(
+        "fatima",
+        "rrg-franklin_cpu",
+        "dead_node_of_eight",
+        "protein_mpi",
+        "gromacs_srun",
+        ((-42, -31), (-9, 7)),
+        24,
+        16,
+        32,
+        nodes=8,
+        again=14,
+        every=96,
+    ),
+    Act(
+        "mira",
+        "def-lovelace_gpu",
+        "gpu_idle_after_burst",
+        "finetune_summaries",
+        "pytorch_ddp",
+        ((-52, -33), (-5.2, 19)),
+        30,
+        24,
+        240,
+        gpus=4,
+        gres="a100",
+    ),
+    Act(
+        "tomas",
+        "rrg-hopper_gpu",
+        "gpu_idle",
+        "spectra_fit",
+        "python",
+        ((-44, -30), (-20, -11), (-7, 9)),
+        24,
+        8,
+        64,
+        gpus=1,
+        gres="a100",
+    ),
+    Act(
+        "samir",
+        "def-turing_gpu",
+        "low_sm",
+        "tokenise_train",
+        "pytorch",
+        ((-38, -22), (-3, 13)),
+        24,
+        8,
+        64,
+        gpus=1,
+        gres="a100",
+    ),
+    Act(
+        "jonas",
+        "def-noether_gpu",
+        "mig_candidate",
+        "small_classifier",
+        "pytorch",
+        ((-28, -14), (-2, 6)),
+        12,
+        1,
+        16,
+        gpus=1,
+        gres="a100",
+    ),
+    Act(
+        "hana",
+        "rrg-hopper_gpu",
+        "gpu_efficient",
+        "pretrain_xl",
+        "pytorch",
+        ((-50, -30), (-6, 10)),
+        24,
+        24,
+        128,
+        gpus=2,
+        gres="h100",
+    ),
+    Act(
+        "bruno", "def-turing_cpu", "serial_on_many_cores", "monte_carlo", "serial", ((-55, -29), (-10, 18)), 36, 16, 24
+    ),
     Act("yuki", "def-curie_cpu", "threads_oversubscribed", "mesh_solver", "oversub", ((-40, -25), (-4, 8)), 24, 16, 32),
     Act("chen", "rrg-hopper_cpu", "efficient", "melt_production", "lammps", ((-36, -24), (-5, 9)), 18, 16, 40),
-    Act("ines", "def-noether_cpu", "memory_over_asked", "cohort_stats", "conda", ((-46, -27), (-8, 14)), 24, 4, 56, options="--requeue"),
+    Act(
+        "ines",
+        "def-noether_cpu",
+        "memory_over_asked",
+        "cohort_stats",
+        "conda",
+        ((-46, -27), (-8, 14)),
+        24,
+        4,
+        56,
+        options="--requeue",
+    ),
     Act("oleg", "def-curie_cpu", "metadata_storm", "unpack_images", "many_files", ((-33, -24), (-3, 7)), 12, 4, 16),
-    Act("nils", "def-lovelace_cpu", "fragmented", "lattice", "lammps", ((-50, -32), (-6, 12)), 24, 2, 4, nodes=8, per_core=True),
-    Act("lena", "def-noether_cpu", "memory_growth", "graph_build", "python", ((-30, -26.2), (-13, -9.1), (-1.5, 2.6)), 24, 8, 30,
-        outcome=(11, 253, 0), again=3, every=48),
+    Act(
+        "nils",
+        "def-lovelace_cpu",
+        "fragmented",
+        "lattice",
+        "lammps",
+        ((-50, -32), (-6, 12)),
+        24,
+        2,
+        4,
+        nodes=8,
+        per_core=True,
+    ),
+    Act(
+        "lena",
+        "def-noether_cpu",
+        "memory_growth",
+        "graph_build",
+        "python",
+        ((-30, -26.2), (-13, -9.1), (-1.5, 2.6)),
+        24,
+        8,
+        30,
+        outcome=(11, 253, 0),
+        again=3,
+        every=48,
+    ),
 )
 
 
@@ -61,10 +183,24 @@ def request_of(act: Act, start: int, seconds: int, rng: np.random.Generator) -> 
     extra: dict[str, object] = {"scatter": True} if act.behaviour == "fragmented" else {}
     return dressed(
         Request(
-            person=act.person, account=act.account, name=act.name, behaviour=act.behaviour, submit=start - int(rng.integers(40, 2400)),
-            durations=[seconds], outcomes=[act.outcome], limit=act.limit * 60, cores=act.cores, memory=act.gib * GIB, nodes=act.nodes,
-            gpus=act.gpus, gres=act.gres, partition="gpu" if act.gpus else "cpu", per_core=act.per_core, options=act.options,
-            seed=int(rng.integers(1 << 31)), extra=extra,
+            person=act.person,
+            account=act.account,
+            name=act.name,
+            behaviour=act.behaviour,
+            submit=start - int(rng.integers(40, 2400)),
+            durations=[seconds],
+            outcomes=[act.outcome],
+            limit=act.limit * 60,
+            cores=act.cores,
+            memory=act.gib * GIB,
+            nodes=act.nodes,
+            gpus=act.gpus,
+            gres=act.gres,
+            partition="gpu" if act.gpus else "cpu",
+            per_core=act.per_core,
+            options=act.options,
+            seed=int(rng.integers(1 << 31)),
+            extra=extra,
         ),
         act.kind,
     )
@@ -124,12 +260,25 @@ def tiny(rng: np.random.Generator, now: int, horizon: int) -> list[Request]:
     for submit, tasks, at_once in spells:
         durations = [int(d) for d in rng.integers(9, 130, tasks)]
         outcomes = [OK if rng.random() < 0.985 else (5, 256, 0) for _ in durations]
-        requests.append(dressed(
-            Request(
-                person="pavel", account="def-turing_cpu", name="score_case", behaviour="tiny_jobs", submit=submit + int(rng.integers(0, 900)),
-                durations=durations, outcomes=outcomes, limit=10, cores=1, memory=2 * GIB, array=tuple(range(1, tasks + 1)),
-                array_limit=at_once, seed=int(rng.integers(1 << 31)), per_core=True,
-            ),
-            "tiny",
-        ))
+        requests.append(
+            dressed(
+                Request(
+                    person="pavel",
+                    account="def-turing_cpu",
+                    name="score_case",
+                    behaviour="tiny_jobs",
+                    submit=submit + int(rng.integers(0, 900)),
+                    durations=durations,
+                    outcomes=outcomes,
+                    limit=10,
+                    cores=1,
+                    memory=2 * GIB,
+                    array=tuple(range(1, tasks + 1)),
+                    array_limit=at_once,
+                    seed=int(rng.integers(1 << 31)),
+                    per_core=True,
+                ),
+                "tiny",
+            )
+        )
     return requests

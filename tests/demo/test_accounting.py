@@ -66,8 +66,12 @@ def test_steps_add_up_to_the_curves(plan: Plan, engine: Engine) -> None:
 def test_running_jobs_have_open_rows_without_usage(plan: Plan, engine: Engine) -> None:
     running = rows(engine, "select * from turtle_job_table where state=1")
     assert len(running) > 20 and all(r["time_end"] == 0 and r["time_start"] <= NOW for r in running)
-    steps = rows(engine, "select s.* from turtle_step_table s join turtle_job_table j using (job_db_inx) where j.state=1")
-    assert steps and {(s["state"], s["time_end"], s["tres_usage_in_max"], s["user_sec"]) for s in steps} == {(1, 0, "", 0)}
+    steps = rows(
+        engine, "select s.* from turtle_step_table s join turtle_job_table j using (job_db_inx) where j.state=1"
+    )
+    assert steps and {(s["state"], s["time_end"], s["tres_usage_in_max"], s["user_sec"]) for s in steps} == {
+        (1, 0, "", 0)
+    }
 
 
 def test_rows_are_encoded_as_slurmdbd_does(plan: Plan, engine: Engine) -> None:
@@ -103,7 +107,9 @@ def test_special_states(plan: Plan, engine: Engine) -> None:
     assert paused["time_suspended"] == 3600
     held = rows(engine, "select * from turtle_job_table where job_name in ('held_by_me', 'after_monte_carlo')")
     assert {r["time_eligible"] for r in held} == {0}
-    twice = rows(engine, "select id_job, min(state) first, count(*) n from turtle_job_table group by id_job having n > 1")
+    twice = rows(
+        engine, "select id_job, min(state) first, count(*) n from turtle_job_table group by id_job having n > 1"
+    )
     assert len(twice) == 3 and all(r["n"] == 2 for r in twice)
     assert rows(engine, "select * from turtle_job_table where kill_requid=0 and state=4")
 
@@ -125,7 +131,10 @@ def test_arrays_have_rows_only_for_what_has_started(plan: Plan, engine: Engine) 
 
 
 def test_associations_events_and_scripts(plan: Plan, engine: Engine) -> None:
-    owners = rows(engine, "select j.id_user, a.user, j.account, a.acct from turtle_job_table j join turtle_assoc_table a using (id_assoc)")
+    owners = rows(
+        engine,
+        "select j.id_user, a.user, j.account, a.acct from turtle_job_table j join turtle_assoc_table a using (id_assoc)",
+    )
     uid = {p.name: p.uid for p in plan.people}
     assert len(owners) == rows(engine, "select count(*) n from turtle_job_table")[0]["n"]
     assert all(o["account"] == o["acct"] and uid[o["user"]] == o["id_user"] for o in owners)

@@ -15,8 +15,21 @@ from demo.plan import load_plan, make_plan, save_plan
 NOW = 1_795_366_000  # a Sunday afternoon
 DAY = 86400
 RAW = 2.5 * DAY
-MUST_RUN = ("gpu_idle_after_burst", "gpu_idle", "memory_over_asked", "serial_on_many_cores", "threads_oversubscribed", "metadata_storm",
-            "dead_node_of_eight", "efficient", "gpu_efficient", "low_sm", "mig_candidate", "fragmented", "memory_growth")
+MUST_RUN = (
+    "gpu_idle_after_burst",
+    "gpu_idle",
+    "memory_over_asked",
+    "serial_on_many_cores",
+    "threads_oversubscribed",
+    "metadata_storm",
+    "dead_node_of_eight",
+    "efficient",
+    "gpu_efficient",
+    "low_sm",
+    "mig_candidate",
+    "fragmented",
+    "memory_growth",
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +79,9 @@ def test_nothing_runs_on_a_node_that_is_down(plan: Plan) -> None:
 
 def test_it_is_as_big_as_promised(plan: Plan) -> None:
     kinds = Counter(n.kind for n in plan.nodes)
-    assert kinds["cpu"] >= 34 and kinds["large"] >= 2 and kinds["login"] and kinds["transfer"] and kinds["hypervisor"] >= 3
+    assert (
+        kinds["cpu"] >= 34 and kinds["large"] >= 2 and kinds["login"] and kinds["transfer"] and kinds["hypervisor"] >= 3
+    )
     assert {g.gres for n in plan.nodes for g in n.gpus} >= {"a100", "h100", "a100_1g.5gb"}
     assert 0 < sum(n.cgroup == 2 for n in plan.nodes) < len(plan.nodes) / 2
     assert len(plan.people) >= 25 and len({a for p in plan.people for a in p.accounts}) >= 8
@@ -81,7 +96,10 @@ def test_the_cluster_is_busy_but_not_full(plan: Plan) -> None:
     size = sum(n.cores for n in plan.nodes if n.kind == "cpu")
     used = sum(
         len(s.cores) * max(0, min(r.end or plan.horizon, NOW) - max(r.start, plan.begin))
-        for r in plan.runs if r.start is not None for s in r.shares if s.node in names
+        for r in plan.runs
+        if r.start is not None
+        for s in r.shares
+        if s.node in names
     )
     assert 0.65 < used / size / (NOW - plan.begin) < 0.9
 
@@ -187,7 +205,9 @@ def test_behaviours_look_like_their_names(plan: Plan) -> None:
 
     run, it = of("gpu_idle_after_burst")
     late = [gpu.util[60:].mean() for gpu in it.gpus.values()]
-    assert run.person == "mira" and len(late) == 4 and sum(u > 80 for u in late) == 1 and sum(u < 0.5 for u in late) == 3
+    assert (
+        run.person == "mira" and len(late) == 4 and sum(u > 80 for u in late) == 1 and sum(u < 0.5 for u in late) == 3
+    )
     assert all(gpu.util[5:28].mean() > 80 for gpu in it.gpus.values())
     assert of("gpu_idle")[1].gpus[of("gpu_idle")[0].shares[0].gpus[0]].util.max() == 0
     run, it = of("serial_on_many_cores")
@@ -197,4 +217,7 @@ def test_behaviours_look_like_their_names(plan: Plan) -> None:
     assert of("dead_node_of_eight", 5)[1].cpu.mean() < 0.01 < 0.9 < of("dead_node_of_eight", 4)[1].cpu.mean()
     run, it = of("threads_oversubscribed")
     assert it.threads["running"][10:].mean() > 3.5 * run.cores
-    assert of("metadata_storm")[1].lustre_ops and max(ops["open"].mean() for ops in of("metadata_storm")[1].lustre_ops.values()) > 500
+    assert (
+        of("metadata_storm")[1].lustre_ops
+        and max(ops["open"].mean() for ops in of("metadata_storm")[1].lustre_ops.values()) > 500
+    )
