@@ -24,7 +24,6 @@ ROUTER = ".._pages_content.children..._pages_store.data.."
 OPEN = (
     "/_dash-component-suites/",
     "/assets/",
-    "/_dash-layout",
     "/_dash-dependencies",
     "/_reload-hash",
     "/_health",
@@ -107,6 +106,8 @@ def install(app: Dash, settings: Settings, viewer_of: Callable[[], Viewer], csp:
             g.viewer = PUBLIC
         if path == "/_dash-update-component":
             _check_callback(app, g.viewer)
+        elif path == "/_dash-layout" and request.method == "GET":
+            return  # the frame: the viewer's own menu, no data
         elif request.endpoint is not None:
             view = server.view_functions.get(request.endpoint)
             if path.startswith("/_dash") or request.method not in ("GET", "HEAD", "POST", "OPTIONS"):

@@ -11,7 +11,7 @@ import base64
 import html as markup
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -147,11 +147,19 @@ def _scaling(unit: str, biggest: float) -> tuple[float, str]:
     return 1.0, unit
 
 
-def _biggest(traces: Iterable[dict[str, Any]], stacked: bool) -> float:
-    peaks = [
-        float(np.nanmax(np.abs(trace["y"]))) for trace in traces if len(trace["y"]) and np.isfinite(trace["y"]).any()
-    ]
-    return (sum(peaks) if stacked else max(peaks)) if peaks else 0.0
+def _peak(values: np.ndarray) -> float:
+    return float(np.nanmax(np.abs(values))) if len(values) and np.isfinite(values).any() else 0.0
+
+
+def _biggest(traces: Sequence[dict[str, Any]], stacked: bool) -> float:
+    """The largest value drawn; of stacked areas the largest sum, lines such as what is allocated apart."""
+    areas = [trace for trace in traces if stacked and trace["meta"]["color"] not in DASHES]
+    lines_ = [_peak(trace["y"]) for trace in traces if not stacked or trace["meta"]["color"] in DASHES]
+    if areas and len({len(trace["y"]) for trace in areas}) == 1:
+        lines_.append(_peak(np.nansum([trace["y"] for trace in areas], axis=0)))
+    else:
+        lines_.append(sum(_peak(trace["y"]) for trace in areas))
+    return max(lines_, default=0.0)
 
 
 def nice_ticks(low: float, high: float, wanted: int = 4) -> list[float]:

@@ -14,7 +14,7 @@ from flask import g, request
 from components import parts
 from components.ask import Ask, Registry, read
 from components.links import below_base, link
-from components.records import Page
+from components.records import Page, Section
 from components.section import Bug, incident
 from components.section_layout import contents, section_layout
 from components.shell_errors import refused
@@ -83,14 +83,22 @@ def lay_out(sources: Sources, page: Page, viewer: Viewer, path: str, search: str
     ]
     note = time_note(ask.when.note)
     visit = secrets.token_hex(4)
+    # headline and findings come first, then the contents of what follows
+    first = next((place for place, section in enumerate(sections) if section.in_contents and section.title), len(sections))
+    leading, rest = sections[:first], sections[first:]
+
+    def draw(section: Section) -> Any:
+        return section_layout(page, section, viewer, sources.settings, visit)
+
     return html.Div(
         [
             *_notices(sources, viewer),
             crumbs(page, ask, sources.settings),
             parts.notice(note, "warn") if note else None,
             above if page.head is not None else html.H1(_(page.title)),
-            contents(sections),
-            *[section_layout(page, section, viewer, sources.settings, visit) for section in sections],
+            *[draw(section) for section in leading],
+            contents(rest),
+            *[draw(section) for section in rest],
         ],
         className="tt-page",
         **{

@@ -212,7 +212,7 @@ PAGE = Page(
         ),
         MINE,
         Section(
-            key="use", title=N_("Use of the cluster"), query=use_query, access=ANYONE,
+            key="use", title=N_("Use of the cluster"), query=use_query, access=ANYONE, in_contents=False,
             panels=(
                 Panel(key="cores", title=N_("Cores"), unit=N_("cores"), help=HELP_CORES, frame="cores", figure=use_figure, scope="cluster"),
                 Panel(key="gpus", title=N_("GPUs"), unit=N_("GPUs"), help=HELP_GPUS, frame="gpus", figure=use_figure, scope="cluster"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
 from dash import html
 
+from analysis.findings import unstored
 from analysis.findings.records import Finding
 from components import format as text
 from components import parts
@@ -16,7 +18,8 @@ from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
 from components.text_findings import sentence
 from core.errors import NoData, TurtleError, Why
-from core.subjects import Subject
+from core.settings import Settings
+from core.subjects import Subject, parse_job
 from core.timerange import TimeRange
 from core.units import share
 from core.viewer import SIGNED_IN, Viewer
@@ -25,18 +28,22 @@ from datasources.slurm.cluster import current_use
 from datasources.slurm.filters import JobFilter
 from datasources.slurm.listing import jobs_page
 from datasources.sources import Sources
+from pages.job_facts import judged
 
 RUNNING_SHOWN = 8
+JUDGED = 3  # running jobs looked at closely
+KEPT_SECONDS = 60
 LOOKED_AT = 40
 FINDINGS_SHOWN = 3
 WORST = ("bad", "warn")
+log = logging.getLogger(__name__)
 
 
 def mine_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`use`: slurm.cluster.Use. `running`: jobs_page's frame of running jobs. `facts`: stored_facts of the last finished ones."""
     if sources.slurm is None or viewer.name is None:
         missing = NoData(Why.NOT_CONFIGURED, "slurm")
-        return {"use": missing, "running": missing, "facts": missing}
+        return {"use": missing, "running": missing, "facts": missing, "judged": missing}
     name = viewer.name
 
     def running() -> pd.DataFrame:
@@ -46,8 +53,24 @@ def mine_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
         last = jobs_page(sources, viewer=viewer, filter=JobFilter(user=name, fold=False), limit=LOOKED_AT).frame
         return stored_facts(sources, viewer=viewer, job_db_inxs=[int(one) for one in last["job_db_inx"]])
 
-    calls: dict[str, Any] = {"use": lambda: current_use(sources, viewer=viewer, user=name), "running": running, "facts": facts}
+    def now() -> list[tuple[Finding, str]]:
+        return sources.cache.get_or_make(("mine_now", name), KEPT_SECONDS, lambda: _of_running(sources, viewer, when, running()))
+
+    calls: dict[str, Any] = {"use": lambda: current_use(sources, viewer=viewer, user=name), "running": running, "facts": facts, "judged": now}
     return sources.pool.gather(calls, 9.0, "slurm")
+
+
+def _of_running(sources: Sources, viewer: Viewer, when: TimeRange, frame: pd.DataFrame) -> list[tuple[Finding, str]]:
+    """(finding, job id) of the newest running jobs; a job that cannot be judged now is left out."""
+    found: list[tuple[Finding, str]] = []
+    for job in frame["job_id"].head(JUDGED):
+        try:
+            known = judged(sources, viewer, parse_job(str(job)), when)
+        except TurtleError as error:
+            log.info("job %s is not judged: %s", job, error.detail)
+            continue
+        found += [(finding, str(job)) for finding in known.findings if finding.severity in WORST]
+    return found
 
 
 def draw_use(frames: Frames, about: About) -> Any:
@@ -91,39 +114,41 @@ def draw_running(frames: Frames, about: About) -> Any:
     return html.Div([table(shown, columns, empty=N_("None of your jobs is running."), filtered=False), html.Div(more, className="tt-foot-link")])
 
 
-def _latest(frame: pd.DataFrame) -> list[tuple[Finding, dict[str, Any], int]]:
-    """(finding, its newest job, how many jobs have it): the worst kinds first, then the most frequent."""
-    found: dict[str, tuple[Finding, dict[str, Any], int]] = {}
-    for row in frame.sort_values("end", ascending=False).to_dict("records"):
-        for stored in row["findings"] or ():
-            finding = Finding(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
-            if finding.severity in WORST:
-                known = found.get(finding.id)
-                found[finding.id] = (known[0], known[1], known[2] + 1) if known else (finding, row, 1)
-    return sorted(found.values(), key=lambda one: (WORST.index(one[0].severity), -one[2]))
+def _latest(frames: Frames, settings: Settings) -> list[tuple[Finding, str, int]]:
+    """(finding, its newest job, how many jobs have it): running jobs first, then the worst kinds, then the most frequent."""
+    jobs: list[tuple[Finding, str]] = [] if isinstance(frames["judged"], TurtleError) else list(frames["judged"])
+    running = {finding.id for finding, _job_id in jobs}
+    facts = frames["facts"]
+    if not isinstance(facts, TurtleError):
+        for row in facts.sort_values("end", ascending=False).to_dict("records"):
+            job = str(row["facts"].get("job_id") or row["id_job"])
+            jobs += [(finding, job) for finding in unstored(row["findings"] or (), settings) if finding.severity in WORST]
+    found: dict[str, tuple[Finding, str, int]] = {}
+    for finding, job in jobs:
+        first = found.get(finding.id, (finding, job, 0))
+        found[finding.id] = (first[0], first[1], first[2] + 1)
+    return sorted(found.values(), key=lambda one: (one[0].id not in running, WORST.index(one[0].severity), -one[2]))
 
 
 def draw_findings(frames: Frames, about: About) -> Any:
-    """What my last finished jobs could do better, each kind once, with its newest job."""
-    frame = frames["facts"]
-    if isinstance(frame, TurtleError):
-        return parts.empty(error_sentence(frame))
-    found = _latest(frame)
+    """What my running and last finished jobs could do better, each kind once, with its newest job."""
+    found = _latest(frames, about.settings)
     if not found:
-        return parts.empty(_("Nothing to improve was found in your last finished jobs."), "check-circle-fill")
+        failed = next((frames[key] for key in ("judged", "facts") if isinstance(frames[key], TurtleError)), None)
+        if failed is not None:
+            return parts.empty(error_sentence(failed))
+        return parts.empty(_("Nothing to improve was found in your running and last finished jobs."), "check-circle-fill")
     rows = []
-    for finding, row, count in found[:FINDINGS_SHOWN]:
+    for finding, job, count in found[:FINDINGS_SHOWN]:
         headline, evidence, advice = sentence(finding)
-        job = str(row["facts"].get("job_id") or row["id_job"])
-        where = [
-            parts.page_link(_("Job %(job)s", job=job), link(about.settings, f"/job/{job}")),
-            " ", html.Span(ngettext("and %(num)s more like it", "and %(num)s more like it", count - 1) if count > 1 else "", className="tt-muted"),
-        ]  # fmt: skip
-        rows.append(parts.finding_row(finding.severity, headline, [evidence, " ", *where], advice=advice, request=finding.request, why=finding.docs))
+        more = ngettext("and %(num)s more like it", "and %(num)s more like it", count - 1) if count > 1 else ""
+        where = [parts.page_link(_("Job %(job)s", job=job), link(about.settings, f"/job/{job}")), " ", html.Span(more, className="tt-muted")]
+        told = [*(evidence if isinstance(evidence, list) else [evidence]), " ", *where]
+        rows.append(parts.finding_row(finding.severity, headline, told, advice=advice, request=finding.request, why=finding.docs))
     return html.Div(rows)
 
 
-HELP_FINDINGS = N_("What your last finished jobs could do better. Each kind is listed once, with its newest job.")
+HELP_FINDINGS = N_("What your running and last finished jobs could do better. Each kind is listed once, with its newest job.")
 
 MINE = Section(
     key="mine", title=N_("Mine"), query=mine_query, access=SIGNED_IN, eager=True,
