@@ -45,6 +45,7 @@ def make_plan(seed: int, now: int) -> Plan:
         "failed": _id(requests, "validate"),
         "bruno": max(r.id_job for r in runs if r.person == "bruno" and r.submit < now),
     }
+    course = tuple(sorted({s.node for r in runs if r.reservation for s in r.shares}))
     waiting = pending(now, numbers, uid, ids)
     return Plan(
         seed=seed,
@@ -59,7 +60,7 @@ def make_plan(seed: int, now: int) -> Plan:
         events=tuple(events),
         vms=make_vms(seed),
         cloud_projects=CLOUD_PROJECTS,
-        reservations=plan_special.reservations(now),
+        reservations=plan_special.reservations(now, course),
     )
 
 

@@ -19,6 +19,8 @@ MIB = 1 << 20
 END, CANCEL, PIN, ARRIVE = range(4)
 STARVING = 8 * 3600  # a job that waited so long makes the longer ones behind it wait
 SHORT = 2 * 3600
+# the last CPU node keeps room for the stream of tiny jobs, so that something begins and ends all the time
+STREAM, STREAM_CORES, STREAM_MEMORY = "tiny_jobs", 2, 4096
 
 
 class Scheduler:
@@ -39,6 +41,11 @@ class Scheduler:
         self.placements: list[Placement] = []
         self.events: list[tuple[int, int, int, object]] = []
         self.sequence = 0
+        self.kept = int(self.pools["cpu"][-1])
+
+    def _margin(self, node: int, request: Request) -> tuple[int, int]:
+        """Cores and memory (MiB) of a node this request must leave free."""
+        return (STREAM_CORES, STREAM_MEMORY) if node == self.kept and request.behaviour != STREAM else (0, 0)
 
     def _pools(self) -> dict[str, list[int]]:
         pools: dict[str, list[int]] = defaultdict(list)
@@ -58,6 +65,10 @@ class Scheduler:
             and sum(p.gpus for p in overlapping) + gpus <= len(mine.gpus)
         )
 
+    def _fits_beside(self, node: int, start: int, end: int, cores: int, request: Request) -> bool:
+        spare, memory = self._margin(node, request)
+        return self.fits_pins(node, start, end, cores + spare, request.memory + memory, request.gpus)
+
     def pin(self, request: Request, start: int) -> tuple[str, ...]:
         """Fix where and when a request runs; the nodes found. RuntimeError if the pins before it leave no room."""
         end = start + request.durations[0]
@@ -65,7 +76,7 @@ class Scheduler:
         found = [
             i
             for i in self.pools[request.pool]
-            if self.fits_pins(i, start, end, cores, request.memory, request.gpus)
+            if self._fits_beside(i, start, end, cores, request)
             and (not request.extra.get("constraints") or request.extra["constraints"] in self.nodes[i].features)
         ]
         # scattered jobs take the emptiest nodes, the others fill up what is in use
@@ -236,7 +247,8 @@ class Scheduler:
         )
         chosen: list[int] = []
         for i in members[fits][np.argsort(free[fits], kind="stable")].tolist():
-            if self._beside_pins(i, end, cores, request.memory, request.gpus):
+            spare, memory = self._margin(i, request)
+            if self._beside_pins(i, end, cores + spare, request.memory + memory, request.gpus):
                 chosen.append(i)
                 if len(chosen) == request.nodes:
                     return tuple(sorted(chosen))

@@ -152,8 +152,8 @@ def odd_names(rng: np.random.Generator, now: int) -> list[Request]:
     return made
 
 
-def reservations(now: int) -> tuple[Reservation, ...]:
-    """A course that holds now and a maintenance to come."""
+def reservations(now: int, course: tuple[str, ...]) -> tuple[Reservation, ...]:
+    """A course that holds now, on the nodes its jobs run on, and a maintenance to come."""
     hour = now // HOUR * HOUR
     return (
         Reservation(
@@ -169,7 +169,7 @@ def reservations(now: int) -> tuple[Reservation, ...]:
             name="course",
             start=hour - 4 * HOUR,
             end=hour + 8 * HOUR,
-            nodes=("c033", "c034"),
+            nodes=course,
             flags=SPEC_NODES,
             accounts=("def-curie_cpu",),
         ),
