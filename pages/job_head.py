@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.text_findings import sentence
 from dash import html
 
 from analysis.facts import JobFacts
-from analysis.findings import count
 from components import format as fmt
 from components import parts
 from components.links import link
 from components.records import About, Frames
 from components.text import N_, _, error_sentence, ngettext
+from components.text_findings import sentence
+from components.text_findings import summary as findings_summary
 from core.gpus import model_of
 from core.settings import Settings
 from core.timerange import TimeRange
@@ -25,6 +25,7 @@ SECTIONS = {
     "cpu": "cpu", "memory": "memory", "gpu": "gpu", "threads": "processes", "files": "files", "time": "request",
     "state": "request", "submit": "script", "script": "script", "energy": "power",
 }
+WORDS_FIT = 0.12  # share of the life line from which a part holds its words
 ROLES = ((0.7, "good"), (0.4, "used"), (0.2, "waste"), (0.0, "bad"))
 SOURCE_WORDS = {"accounting": N_("from accounting"), "metrics": N_("measured")}
 
@@ -87,13 +88,22 @@ def life(run: Run, now: int) -> Any:
             left = max(run.limit + run.suspended - ran, 0)
             words = _("%(left)s left of %(limit)s", left=fmt.duration(left), limit=fmt.duration(run.limit))
             bars.append((left, "left", words))
-    return parts.life_line(_balanced(bars), _moments(run))
+    return parts.life_line(_balanced(bars), [*_moments(run), *_small(bars)])
 
 
 def _balanced(bars: list[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
-    """No part that exists is thinner than a fiftieth of the line."""
+    """No part that exists is thinner than a fiftieth of the line; a part too thin for its words has none."""
     whole = sum(part[0] for part in bars) or 1
-    return [(max(seconds, whole / 50) if seconds > 0 else 0, kind, text) for seconds, kind, text in bars]
+    return [
+        (max(seconds, whole / 50) if seconds > 0 else 0, kind, text if seconds > whole * WORDS_FIT else "")
+        for seconds, kind, text in bars
+    ]
+
+
+def _small(bars: list[tuple[float, str, str]]) -> list[str]:
+    """The words of the parts too thin to hold them."""
+    whole = sum(part[0] for part in bars) or 1
+    return [f" · {text}" for seconds, _kind, text in bars if 0 < seconds <= whole * WORDS_FIT]
 
 
 def _moments(run: Run) -> list[Any]:
@@ -236,9 +246,7 @@ def findings(frames: Frames, about: About) -> Any:
         notes.append(parts.notice([_("Judged without some of its figures."), " ", error_sentence(judged.missing)], "warn"))
     if not rows:
         return html.Div([*notes, parts.empty(_quiet(judged, run, about), "check-circle-fill")])
-    act, know = count(judged.findings)
-    summary = _("%(act)s to act on, %(know)s to know", act=act, know=know)
-    return html.Div([*notes, html.Div(summary, className="tt-muted tt-small tt-findings-count"), *rows], className="tt-findings")
+    return html.Div([*notes, html.Div(findings_summary(judged.findings), className="tt-muted tt-small tt-findings-count"), *rows], className="tt-findings")
 
 
 def _quiet(judged: Judged, run: Run, about: About) -> str:

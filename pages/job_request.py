@@ -88,7 +88,7 @@ def exit_words(code: str) -> str:
 
 
 def _row(name: str, allocated: Any, used: Any, share: float | None, source: str) -> html.Tr:
-    bar = [parts.meter(share), html.Span(fmt.percent(share), className="num")] if share is not None else fmt.NONE
+    bar = [html.Span(fmt.percent(share), className="num"), parts.meter(share)] if share is not None else fmt.NONE
     word = _(SOURCE_WORDS[source]) if source in SOURCE_WORDS else ""
     return html.Tr(
         [html.Th(name, scope="row"), html.Td(allocated, className="num"), html.Td(used, className="num"), html.Td(bar), html.Td(word, className="tt-muted")]

@@ -90,13 +90,12 @@ def modules(loaded: Iterable[scripts.Module]) -> Any:
 def draw_submit(frames: Frames, about: About) -> Any:
     """How and from where the job was submitted."""
     run = frames["run"]
-    line = str(plain_text(run.submit_line))
-    return parts.facts(
-        (
-            (_("Submitted with"), html.Div([html.Code(line, className="tt-wrap"), parts.copy_button(line)]) if line else _("not recorded")),
-            (_("Work directory"), html.Code(str(plain_text(run.work_dir)), className="tt-wrap") if run.work_dir else _("not recorded")),
-        )
-    )
+    line, folder = str(plain_text(run.submit_line)), str(plain_text(run.work_dir))
+    rows: list[Any] = []
+    for name, text in ((_("Submitted with"), line), (_("Work directory"), folder)):
+        shown = html.Code(text, className="tt-wrap") if text else html.Div(_("not recorded"), className="tt-muted")
+        rows += [html.Span(name), shown, parts.copy_button(text) if text else html.Div()]
+    return html.Div(rows, className="tt-submit")
 
 
 def draw_script(frames: Frames, about: About) -> Any:
@@ -107,7 +106,7 @@ def draw_script(frames: Frames, about: About) -> Any:
     if text is None:
         return parts.empty(_("No script is stored for this job: it was started by a command, or the site keeps no scripts."))
     parsed = scripts.parse(text)
-    return html.Div([modules(parsed.modules), html.Div(parts.copy_button(text), className="tt-right"), code(text, dict(frames["marked"]))])
+    return html.Div([html.Div([modules(parsed.modules) or html.Div(), parts.copy_button(text)], className="tt-right-row"), code(text, dict(frames["marked"]))])
 
 
 SCRIPT = Section(
