@@ -130,15 +130,24 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
 def check(settings: Settings, options: argparse.Namespace) -> int:
     """Connect to every source and say what works, what is missing and what that empties; 0 if all is well."""
     from components.check import run
+    from datasources.prometheus.all_batches import all_batches
 
-    return run(settings, connect(settings), all_pages())
+    return run(settings, connect(settings), all_pages(), all_batches(settings))
 
 
 def summarise(settings: Settings, options: argparse.Namespace) -> int:
-    """Keep the portal's summaries of finished jobs up to date."""
-    from datasources.portal.summarise import run
+    """Keep the portal's summaries of finished jobs up to date; SIGINT and SIGTERM end it after the present batch."""
+    from analysis.summarise import interruptible
+    from analysis.summarise import summarise as keep_up
 
-    return run(connect(settings), limit=options.limit)
+    sources = connect(settings)
+    try:
+        with interruptible() as stop:
+            done = keep_up(sources, limit=options.limit or None, stop=stop)
+    finally:
+        sources.close()
+    print(f"{done} jobs summarised")
+    return 0
 
 
 def demo(settings: None, options: argparse.Namespace) -> int:

@@ -1,0 +1,14 @@
+"""Every query the portal can send, for `python app.py check`."""
+
+from __future__ import annotations
+
+from core.settings import Settings
+from datasources.prometheus import cluster_batches, job_batches, job_batches_node, job_batches_user
+from datasources.prometheus.batch import Batch
+
+
+def all_batches(settings: Settings) -> tuple[Batch, ...]:
+    """The batches of all modules that are switched on."""
+    status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED) if settings.module_on("status") else ()
+    jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
+    return (*status, *(batch for module in jobs for batch in module.all_of(settings)))
