@@ -44,10 +44,12 @@ def _field(body: bytes) -> bytes:
 
 def head(labels: dict[str, str]) -> bytes:
     """A series' labels as protobuf, sorted by name; empty values are left out, as Prometheus does."""
-    pairs = sorted((name, value) for name, value in labels.items() if value)
-    return b"".join(
-        _field(_field(name.encode()) + b"\x12" + varint(len(value.encode())) + value.encode()) for name, value in pairs
-    )
+    return b"".join(_pair(name, value) for name, value in sorted(labels.items()) if value)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _pair(name: str, value: str) -> bytes:
+    return _field(_field(name.encode()) + b"\x12" + varint(len(value.encode())) + value.encode())
 
 
 def template(times: np.ndarray) -> np.ndarray:

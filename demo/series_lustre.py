@@ -62,7 +62,7 @@ class Servers:
     """Which server shows which target of each file system."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self._stripes: dict[tuple[int, int, str], dict[int, float]] = {}
         stores = [node.name for node in plan.nodes if node.kind == "oss"] or ["oss1"]
         heads = [node.name for node in plan.nodes if node.kind == "mds"] or ["mds1"]
         self.ost = {
@@ -74,7 +74,14 @@ class Servers:
 
     def stripes(self, run: PlannedRun, fs: str) -> dict[int, float]:
         """The OSTs a run's files lie on and the part of its traffic each takes."""
-        rng = np.random.default_rng(seed_of(run.seed, run.id_job, fs))
+        key = (run.seed, run.id_job, fs)
+        if key not in self._stripes:
+            self._stripes[key] = self._draw(key)
+        return self._stripes[key]
+
+    @staticmethod
+    def _draw(key: tuple[int, int, str]) -> dict[int, float]:
+        rng = np.random.default_rng(seed_of(*key))
         chosen = rng.choice(OSTS, int(rng.integers(2, 5)), replace=False)
         parts = rng.uniform(0.6, 1.4, len(chosen))
         return {int(n): float(part) for n, part in zip(chosen, parts / parts.sum(), strict=True)}
