@@ -73,6 +73,8 @@ def query_tasks(sources: Sources, viewer: Viewer, subject: JobSubject, when: Tim
     """Frame tasks (see task_frame); objects run, next (job_db_inx to go on after, or None)."""
     found = _rows(sources, viewer, subject)
     runs, more = found[:PAGE], len(found) > PAGE
+    last = runs[-1].job_db_inx if runs else None
+    runs = sorted(runs, key=lambda run: (run.array_task is None, run.array_task or 0))
     try:
         facts = stored_facts(sources, viewer=viewer, job_db_inxs=[run.job_db_inx for run in runs], version=FACTS_VERSION)
     except SourceError:
@@ -80,7 +82,7 @@ def query_tasks(sources: Sources, viewer: Viewer, subject: JobSubject, when: Tim
     frame = task_frame(runs, facts)
     ran = frame[frame["elapsed"].notna()]
     return {
-        "run": the_run(sources, viewer, subject), "tasks": frame, "next": runs[-1].job_db_inx if more and runs else None,
+        "run": the_run(sources, viewer, subject), "tasks": frame, "next": last if more else None,
         "ran": ran if len(ran) else NoData(Why.NOT_STARTED, "array"),
         "peaks": ran[ran["memory_peak"].notna()] if ran["memory_peak"].notna().any() else NoData(Why.NO_DATA, "job_facts"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,7 @@ from datasources.sources import Sources
 from pages.job_head import plain_id, role_of
 from pages.jobs_query import with_use
 
+MS_PER_HOUR = 3_600_000
 KINDS = ("cores", "memory", "gpus")
 
 
@@ -118,9 +120,10 @@ def _chart(frame: pd.DataFrame, about: About, unit: str) -> Figure:
 def relative(figure: Figure) -> Figure:
     """The same chart over hours since the start: numbers, which no time zone moves."""
     for trace in figure["data"]:
-        trace["x0"], trace["dx"] = trace["x0"] / 3.6e6, trace["dx"] / 3.6e6
+        start, step, count = trace.pop("x0"), trace.pop("dx"), len(base64.b64decode(trace["y"]["bdata"])) // 4
+        trace["x"] = graph.packed((start + step * np.arange(count)) / MS_PER_HOUR)
     axis = figure["layout"]["xaxis"]
-    axis |= {"type": "linear", "ticksuffix": " h", "range": [point / 3.6e6 for point in axis["range"]]}
+    axis |= {"type": "linear", "ticksuffix": " h", "title": {"text": _("since the start"), "standoff": 4}, "range": [point / MS_PER_HOUR for point in axis["range"]]}
     return figure
 
 
