@@ -119,6 +119,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         "gthread",
         "--timeout",
         "60",
+        "--no-control-socket",
         "--graceful-timeout",
         "20",
         "--access-logfile",

@@ -27,11 +27,13 @@
     if (!text && T.span) {
       const a = new Date(T.span.from * 1000), b = new Date(T.span.to * 1000);
       const hours = Math.round((T.span.to - T.span.from) / 3600);
-      text = !from && hours === 24 && Date.now() - b < 120000 ? (document.querySelector('[data-range="now-24h"]') || {}).textContent : T.day(a) + " " + T.clock(a) + " – " + (T.day(a) === T.day(b) ? "" : T.day(b) + " ") + T.clock(b);
+      const usual = { 1: "now-1h", 6: "now-6h", 24: "now-24h", 168: "now-7d", 720: "now-30d", 2160: "now-90d" }[hours];
+      const near = !from && usual && Date.now() - b < 120000 ? document.querySelector('[data-range="' + usual + '"]') : null;
+      text = near ? near.textContent : T.day(a) + " " + T.clock(a) + " – " + (T.day(a) === T.day(b) ? "" : T.day(b) + " ") + T.clock(b);
     }
     label.textContent = text || T.words("usual");
     document.querySelectorAll("[data-range]").forEach((one) => one.classList.toggle("on", one.dataset.range === from && to === "now"));
-    document.querySelectorAll("[data-range-back]").forEach((one) => { one.disabled = depth === 0; one.hidden = depth === 0; });
+    document.querySelectorAll("[data-range-back]").forEach((one) => { one.style.display = depth === 0 ? "none" : ""; one.disabled = depth === 0; });
     document.querySelectorAll("[data-zone]").forEach((one) => { one.textContent = T.zone; });
     interval();
   };
@@ -45,6 +47,8 @@
       if (on && label) label.textContent = one.textContent;
     });
   }
+  // pages without sections (not found, signed out) have a frame as well
+  T.onDom.push(() => { const zone = document.querySelector("[data-zone]"); if (zone && zone.textContent !== T.zone) T.label(); });
   T.arrived = () => { read = Date.now(); known = location.pathname + location.search; fields(); };
   function fields() {
     if (!T.span) return;
