@@ -91,7 +91,7 @@ def _form(about: About) -> html.Form:
     hidden = {name: kept[name] for name in ("state", "waste", "order", "asc") if name in kept}
     if subject.timed:
         hidden |= {"from": str(about.when.start), "to": str(about.when.end)}
-    kept_fields = [dcc.Input(type="hidden", name=name, value=value) for name, value in hidden.items()]
+    kept_fields = [html.Div(dcc.Input(type="hidden", name=name, value=value), hidden=True) for name, value in hidden.items()]
     buttons = [
         html.Button([parts.icon("filter"), html.Span(_("Filter"))], type="submit", className="tt-btn tt-btn-primary"),
         parts.page_link(_("Clear"), link(settings, "/jobs", **({"user": subject.user} if subject.user else {})), "tt-btn"),

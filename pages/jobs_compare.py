@@ -123,7 +123,7 @@ def relative(figure: Figure) -> Figure:
         start, step, count = trace.pop("x0"), trace.pop("dx"), len(base64.b64decode(trace["y"]["bdata"])) // 4
         trace["x"] = graph.packed((start + step * np.arange(count)) / MS_PER_HOUR)
     axis = figure["layout"]["xaxis"]
-    axis |= {"type": "linear", "ticksuffix": " h", "title": {"text": _("since the start"), "standoff": 4}, "range": [point / MS_PER_HOUR for point in axis["range"]]}
+    axis |= {"type": "linear", "ticksuffix": " h", "range": [point / MS_PER_HOUR for point in axis["range"]]}
     return figure
 
 

@@ -8,9 +8,11 @@ from components import graph
 from components.charts.common import at_node, many, run_of, several_nodes, total
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from datasources.prometheus.job_frames import summed
 
 NEEDS = (Need(kind="metric", name="slurm_job_core_usage_total"),)
 FEW_CORES = 8
+MANY_ROWS = 200
 
 
 def used(frame: pd.DataFrame, about: About) -> Figure:
@@ -22,25 +24,31 @@ def used(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure([trace], unit="", about=about, y_max=cores, allocated=cores)
 
 
-def each(frame: pd.DataFrame, about: About) -> Figure:
-    """Each core's share of busy time, or, where cores are not asked one by one, the busy cores of each node."""
-    if "core" not in frame.columns.names:
-        names = list(frame.columns.get_level_values("node"))
-        if len(names) <= FEW_CORES:
-            return graph.figure(graph.lines(frame, names), unit="", about=about)
-        return (
-            graph.heat(frame, unit="", about=about, names=names) if len(names) <= 200 else many(frame, about, "", names)
-        )
+def by_core(about: About) -> bool:
+    """True if the cores were asked one by one."""
+    frame = about.frames.get("cores")
+    return isinstance(frame, pd.DataFrame) and "core" in frame.columns.names
+
+
+def each_core(frame: pd.DataFrame, about: About) -> Figure:
+    """Each core's share of busy time: lines for a few, a row each for many."""
     where = several_nodes(frame)
     names = [
         at_node(_("core %(number)s", number=core), node, where)
-        for core, node in zip(
-            frame.columns.get_level_values("core"), frame.columns.get_level_values("node"), strict=True
-        )
+        for core, node in zip(frame.columns.get_level_values("core"), frame.columns.get_level_values("node"), strict=True)
     ]
     if len(names) <= FEW_CORES:
         return graph.figure(graph.lines(frame, names), unit="share", about=about, y_max=1)
     return graph.heat(frame, unit="share", about=about, names=names, top=1.0)
+
+
+def each_node(frame: pd.DataFrame, about: About) -> Figure:
+    """Busy cores of each node: lines for a few, a row each for many, a band for very many."""
+    nodes = summed(frame, "node")
+    names = list(nodes.columns.get_level_values("node"))
+    if len(names) <= FEW_CORES:
+        return graph.figure(graph.lines(nodes, names), unit="", about=about)
+    return graph.heat(nodes, unit="", about=about, names=names) if len(names) <= MANY_ROWS else many(nodes, about, "", names)
 
 
 PANELS = (
@@ -57,15 +65,16 @@ PANELS = (
         ),
     ),
     Panel(
-        key="each_core",
-        title=N_("Core by core"),
-        unit=N_("% of time busy"),
-        frame="cores",
-        figure=each,
-        needs=NEEDS,
+        key="each_core", title=N_("Core by core"), unit=N_("% of time busy"), frame="cores", figure=each_core, needs=NEEDS,
+        help=N_("Who works and who waits. One busy row among idle ones is a program that uses one core only."),
+        shown=lambda about: by_core(about),
+    ),
+    Panel(
+        key="each_node", title=N_("Node by node"), unit=N_("cores busy"), frame="cores", figure=each_node, needs=NEEDS,
         help=N_(
-            "Who works and who waits. One busy row among idle ones is a program that uses one core only. Jobs on many cores "
-            "show nodes instead; choose a node to see its cores. Nodes with cgroup v2 report no figures by core."
+            "A node that stays at zero does nothing for the job. Choose a node above to see its cores; nodes with cgroup v2 "
+            "report no figures by core."
         ),
+        shown=lambda about: not by_core(about),
     ),
 )

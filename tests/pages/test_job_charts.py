@@ -94,10 +94,18 @@ def test_cores_are_added_up_against_what_is_allocated() -> None:
 
 def test_many_cores_become_a_heat_map_and_never_more_than_forty_lines() -> None:
     frame = wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(64)])
-    figure = cpu.each(frame, about(a_run(cores=64)))
+    figure = cpu.each_core(frame, about(a_run(cores=64)))
     assert [trace["type"] for trace in figure["data"]] == ["heatmap"]
     nodes = wide(("job", "node"), [("77", f"c{n}") for n in range(250)])
-    assert len(cpu.each(nodes, about(a_run(cores=8000)))["data"]) <= 40
+    assert len(cpu.each_node(nodes, about(a_run(cores=8000)))["data"]) <= 40
+
+
+def test_cores_or_nodes_are_shown_by_what_was_asked() -> None:
+    panels = {panel.key: panel for panel in cpu.PANELS}
+    nodes = wide(("job", "node"), [("77", "c1"), ("77", "c2")])
+    for frame, wanted in ((FRAMES["cores"], {"cores", "each_core"}), (nodes, {"cores", "each_node"})):
+        seen = about(a_run(), {"cores": frame})
+        assert {key for key, panel in panels.items() if panel.shown(seen)} == wanted
 
 
 def test_memory_tells_program_from_cache() -> None:
@@ -156,5 +164,5 @@ def test_used_disk_space_is_size_less_free() -> None:
 
 def test_a_chart_of_a_large_job_stays_small() -> None:
     frame = wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(40)], points=360)
-    figure = cpu.each(frame, about(a_run(cores=40)))
+    figure = cpu.each_core(frame, about(a_run(cores=40)))
     assert len(str(figure)) < 120_000
