@@ -241,8 +241,7 @@ def _lets_in(port: int, password: str) -> bool:
     return True
 
 
-def _run(port: int) -> None:
-    folder = CACHE / "demo"
+def _run(port: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with take_lock(folder):
         left = end_leftovers(folder)
@@ -264,12 +263,15 @@ def main(argv: list[str] | None = None) -> int:
     """The demo command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="app.py demo", description="A simulated cluster with the portal on loopback.")
     parser.add_argument("--port", type=int, default=8050, help="the portal's port (default: 8050)")
-    port = parser.parse_args(argv).port
+    kept = "where its data is kept (default: .cache/demo); what else lies there is lost when it is built anew"
+    parser.add_argument("--folder", type=Path, default=CACHE / "demo", help=kept)
+    options = parser.parse_args(argv)
+    folder = options.folder.resolve()
     os.chdir(ROOT)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        _run(port)
+        _run(options.port, folder)
     except Stop:
         print("\nEverything the demo started has ended.", flush=True)
         return 0
