@@ -83,7 +83,7 @@ GPU_PANELS = (
 )
 FILE_PANELS = (
     Panel(
-        key="use_metadata", title=N_("File operations"), unit=N_("a second, by kind and file system"), frame="metadata",
+        key="use_metadata", title=N_("File operations"), unit=N_("a second, by file system"), frame="metadata",
         figure=lustre.metadata, needs=(Need(kind="exporter", name="lustre_exporter"),),
         help=N_("Opening, closing, looking up and deleting files by all jobs."),
     ),

@@ -55,24 +55,30 @@ def now_used(settings: Settings) -> Batch:
     )
 
 
+LUSTRE_RULES = {
+    "operations": "lustre:metadata:rate3m_user", "read_bytes": "lustre:read_bytes:rate3m_user",
+    "write_bytes": "lustre:write_bytes:rate3m_user",
+}
+
+
 def lustre(settings: Settings) -> Batch:
-    """Metadata operations and bytes a second of a person's jobs, by file system and operation."""
+    """Metadata operations and bytes a second of a person's jobs by file system; `operation` is operations, read_bytes, write_bytes.
+
+    Recorded, because the raw counters of somebody with thousands of small jobs take seconds to add up.
+    """
     wanted = settings.metrics.lustre_file_systems
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         who = (users(target), matcher("fs", wanted) if wanted else 'fs!=""')
-        mdt = selector("lustre_job_stats_total", site, 'component="mdt"', *who)
-        parts = [f"sum by (fs, operation) (rate({mdt}[{grid.window}s]))"]
-        for way in ("read", "write"):
-            ost = selector(f"lustre_job_{way}_bytes_total", site, 'component="ost"', *who)
-            parts.append(
-                f'label_replace(sum by (fs) (rate({ost}[{grid.window}s])), "operation", "{way}_bytes", "", "")'
-            )
+        parts = [
+            f'label_replace(sum by (fs) ({selector(rule, site, *who)}), "operation", "{name}", "", "")'
+            for name, rule in LUSTRE_RULES.items()
+        ]
         return " or ".join(parts)
 
     return Batch(
-        key="user_lustre", exporter=LUSTRE, expr=expr, levels=("fs", "operation"), labels=("user", "fs", "operation"),
-        metrics=("lustre_job_stats_total", "lustre_job_read_bytes_total", "lustre_job_write_bytes_total"),
+        key="user_lustre", exporter=LUSTRE, expr=expr, levels=("fs", "operation"), metrics=(), labels=("user", "fs"),
+        rules=tuple(LUSTRE_RULES.values()),
     )
 
 

@@ -20,6 +20,7 @@ from datasources.slurm.records import Run
 from datasources.sources import Sources
 
 Answers = dict[str, "pd.DataFrame | TurtleError"]
+STANDS_FOR = {job_batches.JOB: "slurm_job_core_usage_total", job_batches_node.NODE: "node_cpu_seconds_total"}
 LEVELFS_AFTER = 900  # seconds after the start in which the fair share at the start is looked for
 
 
@@ -62,10 +63,15 @@ def read(
         frame = found[batch.key]
         if isinstance(frame, pd.DataFrame) and (frame.empty or frame.columns.empty):
             if batch.exporter not in reasons:
-                reasons[batch.exporter] = reason_for_empty(sources, batch, target, span, run)
+                reasons[batch.exporter] = reason_for_empty(sources, _sample(batch), target, span, run)
             frame = NoData(reasons[batch.exporter], batch.exporter)
         answers[batch.key] = frame if isinstance(frame, TurtleError) or batch.instant else _tidied(frame, batch, run, span, sources)
     return answers
+
+
+def _sample(batch: Batch) -> Batch:
+    """The batch with one metric that stands for its exporter: whether it was there is asked once, not for every metric."""
+    return replace(batch, metrics=(STANDS_FOR.get(batch.exporter, batch.metrics[0]),), rules=())
 
 
 def _tidied(frame: pd.DataFrame, batch: Batch, run: Run, when: TimeRange, sources: Sources) -> pd.DataFrame:
