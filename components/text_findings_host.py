@@ -59,6 +59,11 @@ TEXTS = {
         ),
         advice=lambda n: (
             N_(
+                "Look into the job's output: what kept these GPUs busy may have ended or hang. If the work goes on without"
+                " them, ask for fewer."
+            )
+            if n["count"] < n["total"]
+            else N_(
                 "Look into the job's output. If it hangs or only waits, cancel it; if the rest needs no GPU, do it in a job of"
                 " its own."
             )

@@ -66,10 +66,14 @@ def _gpu_idle_since(case: Case) -> Hit | None:
         return None
     since = max(gpu.idle_since for gpu in gpus)
     seconds = case.facts.until - since
+    left = max(case.run.gpus, len(case.facts.gpu)) - len(gpus)
+    mostly = seconds >= 0.5 * case.facts.elapsed
     return Hit(
         numbers=_numbers(gpus, case)
         | {"since_at": since, "idle_seconds": seconds, "gpu_hours": len(gpus) * seconds / 3600},
-        severity="bad" if case.run.running or seconds >= 0.5 * case.facts.elapsed else "",
+        severity="bad" if case.run.running or mostly else "",
+        # the others did the greater part of the work: so many would have done
+        request=rightsize.gpu_request(case.run, left) if left and mostly else (),
     )
 
 

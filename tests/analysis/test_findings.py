@@ -340,6 +340,17 @@ def test_worst_first_and_counted() -> None:
     assert count(found) == (2, 1)
     assert found[0].numbers["count"] == 3
     assert found[0].numbers["gpu_hours"] == 3.0
+    # three stopped half-way through the two hours: one would have done
+    assert found[0].request == ("#SBATCH --gres=gpu:a100:1",)
+
+
+def test_gpus_that_stopped_late_or_all_are_not_asked_for_less() -> None:
+    run = make_run(**GPU4)
+    late = (make_gpu(0), *(make_gpu(number, use=0.2, idle_since=END - 3599) for number in (1, 2, 3)))
+    every = tuple(make_gpu(number, use=0.2, idle_since=END - 3600) for number in range(4))
+    for gpus in (late, every):
+        found = {finding.id: finding for finding in findings(make_facts(run, gpu=gpus), run, settings=SETTINGS)}
+        assert found["gpu_idle_since"].request == ()
 
 
 def test_requests_to_paste() -> None:
