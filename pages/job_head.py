@@ -254,6 +254,8 @@ def _quiet(judged: Judged, run: Run, about: About) -> str:
         return _("The job has not run, so there is nothing to judge yet.")
     if judged.facts.elapsed < about.settings.thresholds.min_run_seconds:
         return _("The job ran too short to be judged.")
+    if not judged.facts.coverage:
+        return _("Nothing stands out in what accounting recorded; nothing else was measured.")
     return _("Nothing stands out: the job uses what it asked for.")
 
 
