@@ -31,7 +31,7 @@ def _babel_ready() -> bool:
     return has_app_context() and "babel" in current_app.extensions
 
 
-def _(text: str, **numbers: Any) -> str:
+def _(text: str, /, **numbers: Any) -> str:
     """The text in the reader's language with `%(name)s` filled in; outside of an app it is the text itself."""
     if text and _babel_ready():
         from flask_babel import gettext
@@ -40,7 +40,7 @@ def _(text: str, **numbers: Any) -> str:
     return text % numbers if numbers else text
 
 
-def ngettext(one: str, many: str, num: float, **numbers: Any) -> str:
+def ngettext(one: str, many: str, num: float, /, **numbers: Any) -> str:
     """The singular or plural of a text for `num`; both may use `%(num)s`."""
     if _babel_ready():
         from flask_babel import ngettext as translate
