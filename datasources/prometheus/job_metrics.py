@@ -61,11 +61,14 @@ def read(
     reasons: dict[str, Why] = {}  # one question an exporter: what lacks one of its metrics mostly lacks them all
     for batch in batches:
         frame = found[batch.key]
+        if isinstance(frame, pd.DataFrame) and not frame.empty and not batch.instant:
+            frame = _tidied(frame, batch, run, span, sources)
+        # empty also where the only samples were taken before the run began or after its end
         if isinstance(frame, pd.DataFrame) and (frame.empty or frame.columns.empty):
             if batch.exporter not in reasons:
                 reasons[batch.exporter] = reason_for_empty(sources, _sample(batch), target, span, run)
             frame = NoData(reasons[batch.exporter], batch.exporter)
-        answers[batch.key] = frame if isinstance(frame, TurtleError) or batch.instant else _tidied(frame, batch, run, span, sources)
+        answers[batch.key] = frame
     return answers
 
 
