@@ -6,6 +6,7 @@ import json
 import secrets
 from pathlib import Path
 
+from core.gpus import DEFAULT_GPUS
 from demo.database import DATABASE, READER
 from demo.model import Plan
 from demo.prometheus_config import INTERVALS
@@ -65,6 +66,10 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
     tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}
     for exporter, seconds in INTERVALS.items():
         tables[f"metrics.exporters.{exporter}"] = {"scrape_seconds": seconds}
+    # as gres.conf calls the slices: what the portal suggests must be what sbatch takes
+    slices = sorted({(gpu.mig, gpu.gres) for node in plan.nodes for gpu in node.gpus if gpu.mig})
+    for profile, gres in slices:
+        tables[f'gpus."{profile}"'] = DEFAULT_GPUS[profile].model_dump() | {"match": [gres, profile]}
     path = folder / "turtle.toml"
     head = "# Written by the demo at each start; the documentation of all settings is docs/settings.md\n"
     path.write_text(head + "\n".join(_table(name, values) for name, values in tables.items()), encoding="utf-8")

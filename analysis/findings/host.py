@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 from analysis import rightsize
 from analysis.findings.records import Case, Hit, Rule
-from core.units import GIB
+from core.units import GIB, HOUR
 
 SERIAL = (0.5, 1.05)  # cores busy: below it the run mostly waits, above it is not serial
 ORDINARY = 1.1  # within this factor of a core's or GPU's ordinary share, nothing was taken from others
 GROWTH_FIT = 0.8  # R² of the line above which growth is called steady
 GROWTH_NEAR = 0.5  # ... once this share of the limit is in use
+GROWTH_AFTER = 2 * HOUR  # ... of a run this old: every program fills its memory at first
 FRAGMENT = 0.5  # less than this share of each node's cores is scattered
 
 
@@ -176,7 +177,7 @@ def _memory_growth(case: Case) -> Hit | None:
     if not case.judged or not run.running or facts.memory_full_in is None or run.memory is None:
         return None
     left = run.limit - facts.elapsed if run.limit is not None else math.inf
-    if (facts.memory_slope_fit or 0) < GROWTH_FIT or facts.memory_full_in >= left:
+    if (facts.memory_slope_fit or 0) < GROWTH_FIT or facts.memory_full_in >= left or facts.elapsed < GROWTH_AFTER:
         return None
     if facts.memory_peak is None or facts.memory_peak < GROWTH_NEAR * run.memory:
         return None

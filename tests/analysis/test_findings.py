@@ -152,6 +152,19 @@ CASES: dict[str, list[tuple[tuple, tuple]]] = {
     ],
     # reaches the limit in an hour less a second; an hour is left
     "memory_growth": [
+        # every program fills its memory at first: within two hours nothing is said
+        (
+            (
+                {"state": "RUNNING", "end": None, "elapsed": 7200},
+                {"memory_slope": 1e6, "memory_slope_fit": 0.8, "memory_full_in": 3599.0},
+                {},
+            ),
+            (
+                {"state": "RUNNING", "end": None, "elapsed": 7199},
+                {"memory_slope": 1e6, "memory_slope_fit": 0.8, "memory_full_in": 3599.0},
+                {},
+            ),
+        ),
         (
             (
                 {"state": "RUNNING", "end": None},
