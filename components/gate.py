@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from dash import Dash
 from flask import Response, abort, g, request
 
+from components.callback_shape import well_formed
 from components.links import below_base
 from core.errors import NotAllowed, NotFound, NotSignedIn, TurtleError
 from core.settings import Settings
@@ -72,17 +73,22 @@ def check(access: Access | None, viewer: Viewer, what: str) -> None:
 
 
 def _check_callback(app: Dash, viewer: Viewer) -> None:
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets without end
+        abort(400)
     output = body.get("output") if isinstance(body, dict) else None
     if not isinstance(output, str):
         abort(403)
-    if output == ROUTER:
-        return
     found = app.callback_map.get(output)
     if found is None:
         log.warning("refused unknown callback to %s", viewer.scope)
         abort(403)
-    check(getattr(found.get("callback"), "access", None), viewer, f"callback {output[:60]}")
+    if output != ROUTER:
+        check(getattr(found.get("callback"), "access", None), viewer, f"callback {output[:60]}")
+    if not well_formed(body, output, found):
+        log.warning("refused callback of wrong form to %s: %s", viewer.scope, output[:60])
+        abort(400)
 
 
 def install(app: Dash, settings: Settings, viewer_of: Callable[[], Viewer], csp: dict[str, str]) -> None:

@@ -59,6 +59,12 @@ def _frame_of(section: Section, key: str) -> str | None:
     return panels.get(key) or (key if key in blocks or key in panels.values() else None)
 
 
+def _status_of(failure: object) -> int:
+    if isinstance(failure, Bug):
+        return 500
+    return refusal(failure) if isinstance(failure, TurtleError) else 503
+
+
 def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> None:
     """Add /export, /queries, /healthz and /readyz below the base path."""
     base = sources.settings.server.base_path
@@ -77,7 +83,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
             return _plain(refusal(error), failed(error))
         table = frames.get(name) if isinstance(frames, Mapping) else frames
         if not isinstance(table, pd.DataFrame):
-            return _plain(503 if not isinstance(table, Bug) else 500, failed(table))
+            return _plain(_status_of(table), failed(table))
         answer = Response(to_csv(table), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="{page}-{section}-{frame}.csv"'
         return answer
