@@ -34,17 +34,15 @@ def ended(plan: Plan, fits: Callable[[PlannedRun], bool], hours: float = 1.0) ->
     return max(found, key=lambda run: run.end)
 
 
-def running(plan: Plan, person: str) -> PlannedRun:
-    """The job a person is known for that runs when the plan is made and for an hour to come."""
+def running(plan: Plan, person: str) -> list[PlannedRun]:
+    """The jobs a person is known for that run for an hour at least when the plan is made, and for one more to come."""
     behaviour = next(one.behaviour for one in plan.people if one.name == person)
-    found = [
+    return [
         run
         for run in plan.runs
         if run.person == person and run.behaviour == behaviour and run.start is not None
-        and run.start < plan.made_at and (run.end is None or run.end > plan.made_at + HOUR)
+        and run.start < plan.made_at - HOUR and (run.end is None or run.end > plan.made_at + HOUR)
     ]  # fmt: skip
-    assert found, f"nothing of {person} runs now"
-    return max(found, key=lambda run: run.start)
 
 
 def cgroups(plan: Plan, run: PlannedRun) -> set[int]:
