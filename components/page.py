@@ -76,11 +76,10 @@ def lay_out(sources: Sources, page: Page, viewer: Viewer, path: str, search: str
     above, keys = None, None
     if page.head is not None:
         _title, above, keys = page.head(sources, viewer, ask.subject, ask.when)
-    sections = [
-        section
-        for section in page.sections
-        if (keys is None or section.key in keys) and _may(section.access, viewer, ask)
-    ]
+    by_key = {section.key: section for section in page.sections}
+    # the head's keys are an order, too: what matters most for this subject comes first
+    wanted = page.sections if keys is None else [by_key[key] for key in keys if key in by_key]
+    sections = [section for section in wanted if _may(section.access, viewer, ask)]
     note = time_note(ask.when.note)
     visit = secrets.token_hex(4)
     # headline and findings come first, then the contents of what follows

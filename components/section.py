@@ -179,6 +179,28 @@ def _said_once(filled: list[Any], drawn: list[tuple[Any, Any]]) -> tuple[list[An
     return filled, [*drawn[:1], *[(None, hidden) for _rest in drawn[1:]]]
 
 
+def _reason(drawn: tuple[Any, Any]) -> str | None:
+    """The sentence that stands in place of a chart; None for a chart, "" for one that is left out."""
+    figure, message = drawn
+    if figure is not None or message is None:
+        return None
+    if isinstance(message, html.Span):
+        return ""
+    return next((str(part.children) for part in message.children if isinstance(part, html.Span) and part.children), None)
+
+
+def one_line(drawn: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Where all charts of a section are empty for the same reason, one slim line says it for all of them."""
+    reasons = [_reason(one) for one in drawn]
+    said = {reason for reason in reasons if reason != ""}
+    if len(said) != 1 or None in said:
+        return drawn
+    hidden = html.Span(className="tt-hide")
+    first = next(place for place, reason in enumerate(reasons) if reason)
+    slim = html.Div(drawn[first][1].children, className="tt-slim", role="status")
+    return [(None, slim if place == first else hidden) for place in range(len(drawn))]
+
+
 def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> None:
     """Add the one callback of all sections to the app."""
 
@@ -213,6 +235,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         drawn = [draw_panel(panels[key], frames, about) if key in panels else (no_update, no_update) for key in wanted]
         if about is None or not isinstance(frames, Mapping):
             filled, drawn = _said_once(filled, drawn)
+        drawn = one_line(drawn)
         done = {
             "n": data.get("n") if isinstance(data, dict) else 0,
             "at": int(sources.clock()),

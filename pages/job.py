@@ -109,7 +109,8 @@ def keys_of(run: Run, settings: Settings) -> tuple[str, ...]:
     """The sections a run can have: no charts before the start, no GPU charts without GPUs, none of exporters not installed."""
     found = ["summary"]
     if run.started:
-        for section in CHARTS:
+        # the GPUs are what a GPU job is about: first
+        for section in sorted(CHARTS, key=lambda section: section.key != "gpu"):
             installed = all(settings.exporter(need.name).installed for need in section.needs)
             if installed and (section.key != "gpu" or run.gpus):
                 found.append(section.key)
