@@ -96,10 +96,17 @@ RANGES = (
 )
 
 
+def _told_to_staff() -> bool:
+    from flask import g, has_request_context
+
+    return has_request_context() and bool(getattr(g.get("viewer"), "is_staff", False))
+
+
 def why_sentence(why: Why, what: str = "") -> str:
-    """Why something is empty, in a sentence; `what` names the exporter or metric for those who run the site."""
+    """Why something is empty, in a sentence; `what`, the exporter's or metric's name, is added for staff, who can mend it."""
     sentence = _(WHY[Why(why)])
-    return f"{sentence} ({what})" if what and why in (Why.NOT_CONFIGURED, Why.METRIC_ABSENT) else sentence
+    named = what and why in (Why.NOT_CONFIGURED, Why.METRIC_ABSENT) and _told_to_staff()
+    return f"{sentence} ({what})" if named else sentence
 
 
 def _source_sentence(error: SourceError) -> str:

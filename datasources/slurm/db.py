@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, create_engine, event, make_url
@@ -23,6 +24,8 @@ from datasources.slurm.columns import GLOBAL_TABLES, TABLES, Schema, schema_quer
 T = TypeVar("T")
 log = logging.getLogger("turtle.slurm")
 LOOKUP_SECONDS = 600.0
+SPARE_SECONDS = 1.0  # longer than the server's own deadline, so that its text says what happened
+QUIET_SECONDS = 3.0  # a server that kept silent is not asked again for so long: else each question of a page would wait
 MARK_TABLE = "turtle_demo_mark"
 OUT_OF_TIME = {1969, 3024, 1317}  # max_statement_time (MariaDB), max_execution_time (MySQL), interrupted
 REFUSED = {1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1370, 1698}
@@ -83,9 +86,12 @@ class SlurmDb:
             pool_recycle=1800,
             pool_pre_ping=True,
             isolation_level="AUTOCOMMIT",
-            # The server's own deadline comes first, so that its text says what happened
             connect_args={"connect_timeout": max(1, round(seconds)), "read_timeout": seconds + 2, "write_timeout": seconds + 2},
         )
+        # A dead connection may cost a timeout of its own before a new one is tried: only a thread can be left waiting
+        self._threads = ThreadPoolExecutor(settings.slurm.connections, thread_name_prefix="slurm")
+        self._limit = seconds + SPARE_SECONDS
+        self._silent_until = 0.0
         event.listen(self.engine, "connect", _prepare(seconds))
         event.listen(self.engine, "before_cursor_execute", _record)
         self._lock = threading.RLock()
@@ -93,7 +99,19 @@ class SlurmDb:
         self.logins: dict[int, str] = {}  # uid → login, as far as asked
 
     def rows(self, statement: Executable) -> Sequence[RowMapping]:
-        """All rows of a select; raises SourceDown, SourceSlow or SourceRefused."""
+        """All rows of a select within the deadline; raises SourceDown, SourceSlow or SourceRefused."""
+        if time.monotonic() < self._silent_until:
+            raise SourceSlow("slurm", "kept silent a moment ago")
+        future = self._threads.submit(copy_context().run, self._read, statement)
+        try:
+            return future.result(self._limit)
+        except TimeoutError:
+            future.cancel()
+            self._silent_until = time.monotonic() + QUIET_SECONDS
+            log.warning("accounting database: no answer within %.1f s", self._limit)
+            raise SourceSlow("slurm", f"no answer within {self._limit:.1f} s") from None
+
+    def _read(self, statement: Executable) -> Sequence[RowMapping]:
         try:
             with self.engine.connect() as connection:
                 return connection.execute(statement).mappings().all()
@@ -174,6 +192,7 @@ class SlurmDb:
 
     def close(self) -> None:
         """Ends all connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self.engine.dispose()
 
 
