@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import dash
@@ -18,6 +19,7 @@ from components import compress, gate, page, routes, section, shell, signin
 from components.ask import Registry
 from components.links import asset
 from components.own_metrics import watch
+from components.present import plain_text
 from components.viewers import Viewers
 from core.errors import SettingsError, TurtleError
 from core.settings import Settings, load
@@ -60,6 +62,8 @@ def _dash(settings: Settings) -> Dash:
 
 def create_app(settings: Settings | None = None, sources: Sources | None = None) -> Dash:
     """The portal, in the order Dash → gate → sign-in → pages → warm-up; reads TURTLE_CONFIG unless settings are given."""
+    if settings is None and sources is None:  # gunicorn's workers begin here
+        start_logging()
     settings = settings if settings is not None else sources.settings if sources is not None else load()
     sources = sources if sources is not None else connect(settings)
     app = _dash(settings)
@@ -90,16 +94,31 @@ def warm_up(app: Dash, settings: Settings) -> None:
         raise RuntimeError(f"warm-up failed: {answer.status_code}")
 
 
+class _OneLine(logging.Formatter):
+    """An event's text stays on its line: what a browser sent must not write lines of its own into the log."""
+
+    converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = plain_text(record.message).replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
+LOG_LINE = _OneLine("%(asctime)sZ %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S")
+
 def start_logging(level: str = "INFO") -> None:
-    """Log to stderr, one line an event; time stamps are UTC."""
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=level, format="%(asctime)sZ %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
-    )
+    """Log to stderr, one line an event, time stamps in UTC; nothing changes where logging was set up before."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LOG_LINE)
+    logging.basicConfig(level=level, handlers=[handler])
+    # it tells of each of its plugins
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def serve(settings: Settings, options: argparse.Namespace) -> int:
-    """Become gunicorn with threads: it never returns."""
+    """Become gunicorn with threads: it never returns. Settings that can never work are told before, in one line."""
+    with closing(connect(settings)) as sources:
+        signin.method_of(sources)
     if options.config:
         os.environ["TURTLE_CONFIG"] = str(options.config)
     command = [
@@ -133,7 +152,9 @@ def check(settings: Settings, options: argparse.Namespace) -> int:
     from components.check import run
     from datasources.prometheus.all_batches import all_batches
 
-    return run(settings, connect(settings), all_pages(), all_batches(settings))
+    with closing(connect(settings)) as sources:
+        signin.method_of(sources)
+        return run(settings, sources, all_pages(), all_batches(settings))
 
 
 def summarise(settings: Settings, options: argparse.Namespace) -> int:

@@ -49,10 +49,7 @@ class Header:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings.sign_in
         self.secret = settings.sign_in.secret.get_secret_value().encode()
-        try:
-            self.networks = [ipaddress.ip_network(peer, strict=False) for peer in settings.sign_in.trusted_peers]
-        except ValueError as error:
-            raise SettingsError(f"sign_in.trusted_peers: {error}") from None
+        self.networks = [ipaddress.ip_network(peer, strict=False) for peer in settings.sign_in.trusted_peers]
         if self.networks and len(self.secret) < 16:
             raise SettingsError("sign_in.secret: a shared secret of 16 characters or more is needed with trusted_peers")
 
@@ -92,6 +89,7 @@ class Personas:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self.bore_mark = False
 
     def _people(self) -> tuple[Any, ...]:
         try:
@@ -100,10 +98,18 @@ class Personas:
             log.warning("personas: %s", error.detail)
             return ()
 
+    def _marked(self) -> bool:
+        """True if the database bears the mark; while it cannot be reached, if it did when it was last asked."""
+        try:
+            self.bore_mark = bears_mark(self.sources.slurm)
+        except TurtleError as error:
+            log.warning("personas: %s", error.detail)
+        return self.bore_mark
+
     def profile(self) -> dict[str, Any] | None:
         """The persona of the session."""
         login = session.get("persona")
-        if not isinstance(login, str) or not bears_mark(self.sources.slurm):
+        if not isinstance(login, str) or not self._marked():
             return None
         return {"method": "personas", "login": login, "claims": {}}
 
@@ -165,21 +171,26 @@ def token() -> str:
 
 
 def method_of(sources: Sources) -> SignInMethod:
-    """The sign-in the settings name."""
+    """The sign-in the settings name; raises SettingsError for one that cannot work."""
+    _key(sources.settings)
     name = sources.settings.sign_in.method
     if name == "header":
         return Header(sources.settings)
     return Personas(sources) if name == "personas" else Nobody()
 
 
-def install(app: Dash, settings: Settings) -> None:
-    """The session cookie: signed, unreadable to scripts, sent to this site only."""
+def _key(settings: Settings) -> str:
     key = settings.server.secret_key.get_secret_value()
     if not key and settings.sign_in.method == "personas":
         raise SettingsError("server.secret_key: needed for signing in; 32 random characters or more")
     if key and len(key) < 32:
         raise SettingsError("server.secret_key: 32 random characters or more")
-    app.server.secret_key = key or secrets.token_urlsafe(32)
+    return key
+
+
+def install(app: Dash, settings: Settings) -> None:
+    """The session cookie: signed, unreadable to scripts, sent to this site only."""
+    app.server.secret_key = _key(settings) or secrets.token_urlsafe(32)
     app.server.config.update(
         SESSION_COOKIE_NAME="turtle",
         SESSION_COOKIE_HTTPONLY=True,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from core.errors import SettingsError
 from core.gpus import DEFAULT_GPUS, GpuModel
+from core.values import Address, DatabaseUrl, HeaderName, HttpUrl, MysqlUrl, Network
 
 MODULES = ("status", "jobstats")
 SECRETS = ("secret_key", "secret", "password", "bearer_token")  # each may come from a <name>_file
@@ -39,11 +40,10 @@ class Site(Part):
     cluster: str = Field("turtle", description="The cluster's name in Slurm; its tables are called <cluster>_job_table and so on")
     title: str = Field("Turtle", description="The cluster's name as people write it")
     intro: str = Field("", description="A few plain sentences on the home page")
-    time_zone: str = Field("UTC", description="Zone used where the browser cannot tell its own (e-mails, CSV names)")
     links: tuple[Link, ...] = Field((), description="Further links in the menu: documentation, support")
     other_portals: tuple[Link, ...] = Field((), description="Portals of other clusters")
-    support: str = Field("", description="Address a support link opens; {page} and {incident} are filled in")
-    docs: dict[str, str] = Field({}, description="Documentation address for each finding id, shown as its 'Why?' link")
+    support: Address = Field("", description="Address a support link opens; {page} and {incident} are filled in")
+    docs: dict[str, Address] = Field({}, description="Documentation address for each finding id, shown as its 'Why?' link")
     names: Literal["names", "initials", "hidden"] = Field("initials", description="How colleagues are shown to members of an account")
     node_reasons: Literal["all", "staff", "none"] = Field("staff", description="Who may read the free text reason of node events")
 
@@ -68,13 +68,13 @@ class SignIn(Part):
         description="none: public pages only; personas: the demo's; "
         "header: a trusted reverse proxy says who it is",
     )
-    user_header: str = Field("X-Remote-User", description="Header that carries the login")
-    secret_header: str = Field("X-Portal-Secret", description="Header that carries the shared secret")
+    user_header: HeaderName = Field("X-Remote-User", description="Header that carries the login")
+    secret_header: HeaderName = Field("X-Portal-Secret", description="Header that carries the shared secret")
     secret: SecretStr = Field(SecretStr(""), description="The shared secret the proxy sends; needed unless the portal listens on a Unix socket")
     secret_file: Path | None = Field(None, description="File that holds the shared secret")
-    trusted_peers: tuple[str, ...] = Field((), description="Addresses or networks the proxy connects from; empty: a Unix socket only")
-    sign_in_url: str = Field("", description="Where 'Sign in' leads when a proxy does the sign-in")
-    sign_out_url: str = Field("", description="Where 'Sign out' leads")
+    trusted_peers: tuple[Network, ...] = Field((), description="Addresses or networks the proxy connects from; empty: a Unix socket only")
+    sign_in_url: Address = Field("", description="Where 'Sign in' leads when a proxy does the sign-in")
+    sign_out_url: Address = Field("", description="Where 'Sign out' leads")
     staff: tuple[str, ...] = Field((), description="Logins that are staff; the hook is_staff may say more")
     admins: tuple[str, ...] = Field((), description="Logins that are administrators")
 
@@ -82,7 +82,7 @@ class SignIn(Part):
 class Prometheus(Part):
     """Where the metrics are."""
 
-    url: str = Field("", description="Address of Prometheus, Thanos or Mimir, with its sub-path if any; empty: no metrics")
+    url: HttpUrl = Field("", description="Address of Prometheus, Thanos or Mimir, with its sub-path if any; empty: no metrics")
     username: str = Field("", description="Basic authentication: user")
     password: SecretStr = Field(SecretStr(""), description="Basic authentication: password")
     password_file: Path | None = Field(None, description="File that holds the password")
@@ -143,7 +143,7 @@ class Metrics(Part):
 class Slurm(Part):
     """Where Slurm's accounting database is."""
 
-    url: str = Field("", description="mysql+pymysql://reader@host:3306/slurm_acct_db; empty: no accounting. The password belongs into password or password_file")
+    url: MysqlUrl = Field("", description="mysql+pymysql://reader@host:3306/slurm_acct_db; empty: no accounting. The password belongs into password or password_file")
     password: SecretStr = Field(SecretStr(""), description="The reader's password")
     password_file: Path | None = Field(None, description="File that holds the password")
     timeout_seconds: float = Field(5.0, gt=0, le=60, description="Deadline of one statement, set on the server too")
@@ -153,7 +153,7 @@ class Slurm(Part):
 class Portal(Part):
     """The portal's own database: summaries of finished jobs."""
 
-    url: str = Field("sqlite:///.cache/portal.sqlite", description="SQLAlchemy address of the portal's own database: sqlite, mysql+pymysql or postgresql+psycopg")
+    url: DatabaseUrl = Field("sqlite:///.cache/portal.sqlite", description="SQLAlchemy address of the portal's own database: sqlite, mysql+pymysql or postgresql+psycopg")
 
 
 class Prices(Part):
@@ -265,6 +265,16 @@ def _annotation(path: tuple) -> object:
     return kind
 
 
+def _description(path: tuple) -> str:
+    """What the documentation says of the setting a path leads to or through, "" for none: it says what is allowed."""
+    said = ""
+    for depth, part in enumerate(path):
+        parent = _annotation(path[:depth])
+        if isinstance(parent, type) and issubclass(parent, BaseModel) and str(part) in parent.model_fields:
+            said = parent.model_fields[str(part)].description or ""
+    return said
+
+
 def _is_text(kind: object) -> bool:
     if isinstance(kind, types.UnionType):
         return any(_is_text(part) for part in typing.get_args(kind))
@@ -316,7 +326,8 @@ def _sentence(error: ValidationError, where: str, env: dict[str, str]) -> str:
             names = sorted(allowed.model_fields) if isinstance(allowed, type) and issubclass(allowed, BaseModel) else []
             lines.append(f"{place}: unknown key {key}; allowed here: {', '.join(names) or 'none'}")
         else:
-            lines.append(f"{place}: {key}: {problem['msg']}")
+            wanted = _description(problem["loc"])
+            lines.append(f"{place}: {key}: {problem['msg'].removeprefix('Value error, ')}" + (f" ({wanted})" if wanted else ""))
     return "\n".join(lines)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from core.errors import SettingsError
 from core.hooks import Hooks, load_hooks
 from core.settings import Settings
 from datasources.cache import Cache
 from datasources.pool import Pool
 from datasources.prometheus import promql
 from datasources.prometheus.client import PrometheusClient
+from datasources.slurm.hosts import hosts
 from datasources.sources import Sources
 
 
@@ -23,6 +25,9 @@ def connect(settings: Settings, hooks: Hooks | None = None, clock: Callable[[], 
     from datasources.slurm.db import SlurmDb
 
     promql.site_filters(settings)
+    v2 = settings.metrics.cgroup_v2_nodes
+    if v2.strip() and not hosts(v2):
+        raise SettingsError(f"metrics.cgroup_v2_nodes: {v2!r} is no host list; allowed: such as c[1-4],g1")
     hooks = hooks if hooks is not None else load_hooks(settings)
     prometheus = PrometheusClient(settings.prometheus, clock) if settings.prometheus.url else None
     slurm = SlurmDb(settings) if settings.slurm.url else None

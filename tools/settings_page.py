@@ -27,6 +27,8 @@ def _kind(annotation: object) -> str:
     if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
         return " or ".join(_kind(part) for part in typing.get_args(annotation) if part is not type(None))
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _kind(inner[0])
     if origin is typing.Literal:
         return " \\| ".join(f"`{value}`" for value in inner)
     if origin is tuple:

@@ -53,6 +53,12 @@ def test_an_unknown_key_inside_an_entry_names_what_an_entry_has(tmp_path: Path) 
         ("[site]\nnames = 'maybe'\n", "site.names"),
         ("[metrics]\nhost_label = 'a-b'\n", "metrics.host_label"),
         ("[[site.links]]\nname = 'x'\nurl = 'javascript:alert(1)'\n", "site.links.0.url"),
+        ("[site]\nsupport = 'javascript:alert(1)'\n", "site.support"),
+        ("[sign_in]\ntrusted_peers = ['10.0.0.300']\n", "sign_in.trusted_peers"),
+        ("[sign_in]\nuser_header = 'X Y'\n", "sign_in.user_header"),
+        ("[prometheus]\nurl = 'there:9090'\n", "http://"),
+        ("[slurm]\nurl = 'postgresql://x/y'\n", "mysql+pymysql://"),
+        ("[portal]\nurl = 'oracle://x'\n", "postgresql+psycopg"),
         ("prometheus = 5\n", "prometheus"),
         ("modules = 5\n", "modules"),
         ("modules = 'status'\n", "modules"),
@@ -62,6 +68,10 @@ def test_an_unknown_key_inside_an_entry_names_what_an_entry_has(tmp_path: Path) 
 )
 def test_a_bad_value_names_its_key(tmp_path: Path, text: str, key: str) -> None:
     assert key in refused(tmp_path, text)
+
+
+def test_a_bad_value_is_told_with_what_the_key_means(tmp_path: Path) -> None:
+    assert "begins and ends with /" in refused(tmp_path, "[server]\nbase_path = 'portal'\n")
 
 
 def test_no_toml_and_no_file(tmp_path: Path) -> None:
