@@ -10,6 +10,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import orjson
+
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
@@ -41,6 +43,7 @@ class MetricsTap:
                 def do_POST(self) -> None:
                     body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                     tap.asked += 1
+                    self.body = body
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         if tap.answer is None:
                             tap.hand_on(self, body)
@@ -66,13 +69,19 @@ class MetricsTap:
         # connections that were kept open end with the next question
         self.answer = _hang_up
 
-    def hand_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    def hand_on_with(self, handler: BaseHTTPRequestHandler, more: dict) -> None:
+        """The real server's answer with more in its JSON."""
+        self.hand_on(handler, handler.body, more)
+
+    def hand_on(self, handler: BaseHTTPRequestHandler, body: bytes, more: dict | None = None) -> None:
         """The real server's answer."""
         link = http.client.HTTPConnection(self.real, timeout=20)
         kind = {"Content-Type": handler.headers.get("Content-Type", "text/plain")}
         link.request(handler.command, handler.path, body or None, kind)
         answer = link.getresponse()
         data = answer.read()
+        if more:
+            data = orjson.dumps(orjson.loads(data) | more)
         link.close()
         handler.send_response(answer.status)
         handler.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))

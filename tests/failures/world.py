@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import text
 
 from components.records import Page
 from pages.registry import all_pages
@@ -102,6 +103,9 @@ def forget(sources: Any) -> None:
         sources.prometheus._kept.clear()
     if sources.slurm is not None:
         sources.slurm.forget()
+        sources.slurm._silent_until = 0.0
+    with sources.portal.transaction() as connection:
+        connection.execute(text("delete from job_facts"))
 
 
 def section_of(page: str, section: str) -> tuple[Page, Any]:
@@ -141,8 +145,8 @@ def said(answer: Any) -> dict[str, str]:
         key = str(part.get("panel") or part.get("block"))
         if part["type"] == "figure" and value["data"] is not None:
             found[key] = "chart"
-        elif part["type"] in ("message", "block") and (text := texts(value["children"])):
-            found[key] = text
+        elif part["type"] in ("message", "block") and (words := texts(value["children"])):
+            found[key] = words
     return found
 
 
