@@ -35,6 +35,7 @@ lint:
 docs:
 	@python3 tools/environment.py demo
 	@$(PYTHON) -m tools.settings_page
+	@$(PYTHON) -m tools.messages
 
 check:
 	@python3 tools/environment.py demo
