@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis.facts import JobFacts
@@ -14,6 +14,8 @@ from core.units import DAY, GIB, HOUR, MIB, MINUTE
 from datasources.slurm.records import Run
 
 SMALLEST_GIB = 1
+GROWN_HEADROOM = 1.1
+MOST_GROWN = 4  # a leak is no reason to ask for more than so many times the memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +106,99 @@ def cores_request(facts: JobFacts, run: Run, options: Mapping[str, Any]) -> tupl
     return (f"#SBATCH --ntasks={min(tasks, need)}", f"#SBATCH --cpus-per-task={max(1, math.ceil(need / tasks))}")
 
 
-def gpu_request(run: Run, count: int) -> tuple[str, ...]:
-    """`#SBATCH --gres=gpu:<type>:<count>` per node; () without a GPU left."""
+def _gpu_kind(text: str) -> str:
+    """`a100:` of what was typed, such as a100:4 or gpu:a100:4; "" of a bare number, of several models and of a variable."""
+    parts = text.removeprefix("gpu:").split(":")
+    return parts[0] + ":" if len(parts) == 2 and "," not in text and parts[0] else ""
+
+
+def _gpu_gres(text: str, gpus: str) -> str:
+    """A --gres with another number of GPUs; what else was asked for there stays."""
+    others = [part for part in text.split(",") if part and part.split(":")[0] != "gpu"]
+    return ",".join([f"gpu:{gpus}", *others])
+
+
+def gpu_request(run: Run, count: int, options: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """The lines that ask for `count` GPUs in all, by the option they were asked by (--gres where that is not known).
+
+    () without a GPU left.
+    """
     if count < 1:
         return ()
-    kind = next(iter(run.gpu_types)) + ":" if len(run.gpu_types) == 1 else ""
+    options = options or {}
     nodes = max(1, math.ceil(count * run.nodes / max(run.gpus, 1))) if run.nodes > 1 else 1
     lines = (f"#SBATCH --nodes={nodes}",) if run.nodes > 1 else ()
-    return (*lines, f"#SBATCH --gres=gpu:{kind}{math.ceil(count / nodes)}")
+    each = math.ceil(count / nodes)
+    typed = {name: str(options[name]) for name in ("gpus_per_node", "gpus", "gres") if options.get(name)}
+    known = next(iter(run.gpu_types)) + ":" if len(run.gpu_types) == 1 else ""
+    if "gpus_per_node" in typed:
+        return (*lines, f"#SBATCH --gpus-per-node={_gpu_kind(typed['gpus_per_node'])}{each}")
+    if "gpus" in typed:
+        return (*lines, f"#SBATCH --gpus={_gpu_kind(typed['gpus'])}{count}")
+    kind = next((_gpu_kind(part) for part in typed.get("gres", "").split(",") if part.startswith("gpu")), known)
+    return (*lines, f"#SBATCH --gres={_gpu_gres(typed.get('gres', ''), f'{kind}{each}')}")
+
+
+def fewer_gpus(
+    facts: JobFacts, run: Run, count: int, settings: Settings, history: History | None, options: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The lines for `count` GPUs, with the cores and memory that go with so many where what was used fits into these."""
+    lines = gpu_request(run, count, options)
+    if not lines or run.nodes > 1 or run.whole_node or not run.gpus:
+        return lines
+    cores = run.cores * count // run.gpus
+    tasks = _whole(options.get("ntasks")) or 1
+    if facts.cpu_mean is not None and 0 < cores < run.cores and facts.cpu_mean <= cores and "cpus_per_gpu" not in options:
+        if tasks == 1 and "ntasks_per_node" not in options:
+            lines += (f"#SBATCH --cpus-per-task={cores}",)
+        elif tasks * count % run.gpus == 0 and tasks > 1:
+            lines += (f"#SBATCH --ntasks={tasks * count // run.gpus}",)
+    need = memory_needed(facts, run, settings, history)
+    fits = need is not None and run.memory is not None and need <= run.memory * count / run.gpus
+    if fits and run.memory_per != "cpu" and not {"mem_per_gpu", "mem_per_cpu"} & set(options):
+        lines += (f"#SBATCH --mem={round_up(need / GIB)}G",)
+    return lines
+
+
+def more_memory(run: Run, size: float, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The line that asks for `size` bytes in all, in the way memory was asked for."""
+    if "mem_per_gpu" in options and run.gpus:
+        return (f"#SBATCH --mem-per-gpu={round_up(size / run.gpus / GIB)}G",)
+    if run.memory_per == "cpu":
+        return (f"#SBATCH --mem-per-cpu={round_up(size / max(run.cores, 1) / GIB)}G",)
+    part = run.nodes if run.memory_per == "node" else 1
+    return (f"#SBATCH --mem={round_up(size / max(part, 1) / GIB)}G",)
+
+
+def grown_memory(facts: JobFacts, run: Run, left: float, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The line for what memory would reach in `left` seconds at its slope; () without an end, or out of all proportion."""
+    if math.isinf(left) or facts.memory_peak is None or facts.memory_slope is None or run.memory is None:
+        return ()
+    need = (facts.memory_peak + facts.memory_slope * left) * GROWN_HEADROOM
+    return more_memory(run, need, options) if need <= MOST_GROWN * run.memory else ()
+
+
+def nodes_request(run: Run, nodes: int, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines for fewer nodes of the same kind: tasks asked for in all become fewer, too."""
+    lines = (f"#SBATCH --nodes={nodes}",)
+    tasks = _whole(options.get("ntasks"))
+    if tasks and tasks > 1:
+        lines += (f"#SBATCH --ntasks={max(1, tasks * nodes // run.nodes)}",)
+    return lines
+
+
+def packed_request(run: Run, nodes: int, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines for the same cores and GPUs on fewer nodes."""
+    lines = (f"#SBATCH --nodes={nodes}",)
+    each = _whole(options.get("ntasks_per_node"))
+    if each:
+        lines += (f"#SBATCH --ntasks-per-node={math.ceil(each * run.nodes / nodes)}",)
+    if run.gpus and "gpus" not in options:
+        # gpu_request() counts nodes by the GPUs each had, here each gets more
+        lines += gpu_request(replace(run, nodes=1), math.ceil(run.gpus / nodes), options)
+    if run.memory and run.memory_per == "node":
+        lines += (f"#SBATCH --mem={round_up(run.memory / nodes / GIB)}G",)
+    return lines
 
 
 def mig_profile(memory: float, settings: Settings) -> tuple[str, GpuModel] | None:

@@ -103,7 +103,7 @@ def moment_text(t: float | None, *, year: bool = True) -> str:
 
 
 def moment(t: float | None, style: str = "minute") -> Any:
-    """A time element the browser rewrites in the reader's zone; `style`: minute, second, day or ago. – for none."""
+    """A time element the browser rewrites in the reader's zone; `style`: minute, near (no date today), second, day or ago. – for none."""
     if _missing(t):
         return html.Span(NONE)
     iso = datetime.fromtimestamp(int(t), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

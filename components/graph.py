@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MAX_SERIES = 40
+MAX_NAMED = 14  # more names than these have no legend: hovering tells them
 ROLES = ("used", "alloc", "limit", "waste", "bad", "good", "warn", "info", "muted")
 DASHES = {"alloc": "dash", "limit": "dot"}
 CONFIG: dict[str, Any] = {
@@ -121,7 +122,8 @@ def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict
     show = "y"
     if trace["meta"].get("down"):
         trace["customdata"], values, show = packed(values), -values, "customdata"
-    hover = f"%{{{show}:,.3~f}} {plain(unit)}<extra>{trace['name']}</extra>"
+    name = f"{plain(trace['meta'].get('say', ''))} {trace['name']}".strip()
+    hover = f"%{{{show}:,.3~f}} {plain(unit)}<extra>{name}</extra>"
     done = {**trace, "y": packed(values), "hovertemplate": hover}
     if group and trace["meta"]["color"] not in DASHES:
         done |= {"stackgroup": group, "meta": {**trace["meta"], "fill": 0.72}, "line": {**trace["line"], "width": 0.6}}
@@ -157,8 +159,9 @@ def figure(
     top = _biggest(traces, stacked)
     factor, shown = scaling(unit, max(top, y_max or 0))
     parts = [_finish(dict(trace), factor, shown, "all" if stacked else "") for trace in traces]
+    named = sum(trace.get("showlegend", True) for trace in parts)
     axis = y_axis(shown, y_min, None if y_max is None else y_max * factor, top * factor, mirrored)
-    return {"data": parts, "layout": layout(about, axis, legend=legend and len(parts) > 1 and len(parts) <= 14)}
+    return {"data": parts, "layout": layout(about, axis, legend=legend and 1 < named <= MAX_NAMED)}
 
 
 def band(frame: pd.DataFrame, *, role: str = "used") -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ import pandas as pd
 from components.graph_base import column_text, layout, packed, plain, regular, scaling
 from components.records import About, Figure
 
+FEW_ROWS = 16
+
 
 def heat(
     frame: pd.DataFrame,
@@ -42,7 +44,7 @@ def heat(
         "hovertemplate": f"%{{y}}: %{{z:,.3~f}} {plain(shown)}<extra></extra>",
         "meta": {"scale": "used"},
         "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": f" {plain(shown)}", "nticks": 4},
-        "ygap": 1 if len(texts) <= 60 else 0,
+        "ygap": 1 if len(texts) <= FEW_ROWS else 0,  # a gap between rows of a few pixels would be half of what is seen
         "hoverongaps": False,
     }
     page = layout(about, {"type": "category", "autorange": "reversed", "nticks": 12, "showgrid": False}, legend=False)

@@ -97,7 +97,7 @@ def _sentences(finding: Finding, moment: Callable[[Any], Any]) -> tuple[Any, Any
 
 def sentence(finding: Finding) -> tuple[Any, Any, Any]:
     """(headline, evidence, advice): each a str, or a list of str and time elements to be used as children; "" for none."""
-    return _sentences(finding, say.moment)
+    return _sentences(finding, lambda at: say.moment(at, "near"))
 
 
 def plain(finding: Finding) -> tuple[str, str, str]:

@@ -5,6 +5,15 @@ from __future__ import annotations
 from components.text import N_
 from components.text_findings_records import Text
 
+FEWER_GPUS = (
+    N_("Ask for one GPU, or make the program use all %(total_word)s (one process for each, for example with torchrun)."),
+    N_(
+        "Ask for %(left_word)s GPUs, or make the program use all %(total_word)s (one process for each, for example with"
+        " torchrun)."
+    ),
+    "left",
+)
+
 TEXTS = {
     "gpu_idle": Text(
         headline=lambda n: (
@@ -17,21 +26,21 @@ TEXTS = {
             else N_("%(count_Word)s of %(total_word)s GPUs did nothing.")
         ),
         evidence=lambda n: (
-            N_("No program ran on GPU %(names)s: %(gpu_hours)s GPU-hours unused. Its metrics show no CPU use.")
+            N_("%(gpu_hours)s GPU-hours unused. Its metrics show no CPU use.")
+            if n["cpu_busy"] is None and n["total"] == 1
+            else N_("GPU %(names)s: %(gpu_hours)s GPU-hours unused. Its metrics show no CPU use.")
             if n["cpu_busy"] is None
-            else N_(
-                "No program ran on GPU %(names)s: %(gpu_hours)s GPU-hours unused. %(used)s of %(cores)s cores were busy, so"
-                " the program works, but not there."
-            )
+            else N_("%(gpu_hours)s GPU-hours unused. %(used)s of %(cores)s cores were busy, so the program works, but not there.")
+            if n["cpu_busy"] and n["count"] == n["total"]
+            else N_("No program ran on GPU %(names)s: %(gpu_hours)s GPU-hours unused. %(used)s of %(cores)s cores were busy.")
             if n["cpu_busy"]
-            else N_(
-                "No program ran on GPU %(names)s: %(gpu_hours)s GPU-hours unused. The CPU was idle as well"
-                " (%(used)s of %(cores)s cores)."
-            )
+            else N_("%(gpu_hours)s GPU-hours unused. The CPU was idle as well (%(used)s of %(cores)s cores).")
         ),
         advice=lambda n: (
             N_("Check that the program is built for GPUs and told to use one. If it cannot, ask for no GPU.")
             if n["count"] == n["total"]
+            else FEWER_GPUS
+            if n.get("left")
             else N_("Start one process for each GPU, or ask for as many GPUs as the program uses.")
         ),
     ),
@@ -51,14 +60,21 @@ TEXTS = {
         ),
         evidence=lambda n: (
             N_(
-                "GPU %(names)s worked before, then not for %(idle_seconds)s: %(gpu_hours)s GPU-hours. The CPU is still busy"
+                "GPU %(names)s stood still for %(idle_seconds)s: %(gpu_hours)s GPU-hours lost. GPU %(others)s was busy"
+                " %(others_share)s of the time."
+            )
+            if n.get("others") and n.get("others_share") is not None
+            else N_(
+                "It worked before, then not for %(idle_seconds)s: %(gpu_hours)s GPU-hours lost. The CPU is still busy"
                 " (%(used)s of %(cores)s cores)."
             )
             if n["cpu_busy"]
-            else N_("GPU %(names)s worked before, then not for %(idle_seconds)s: %(gpu_hours)s GPU-hours.")
+            else N_("It worked before, then not for %(idle_seconds)s: %(gpu_hours)s GPU-hours lost.")
         ),
         advice=lambda n: (
-            N_(
+            FEWER_GPUS
+            if n.get("left")
+            else N_(
                 "Look into the job's output: what kept these GPUs busy may have ended or hang. If the work goes on without"
                 " them, ask for fewer."
             )
@@ -81,16 +97,29 @@ TEXTS = {
         advice=N_("Prepare, copy or evaluate data in a job without GPU, and start this one when they are ready."),
     ),
     "gpu_low": Text(
-        headline=N_("The GPUs were busy %(use_share)s of the time."),
+        headline=(
+            N_("The GPU was busy %(use_share)s of the time."),
+            N_("The GPUs were busy %(use_share)s of the time."),
+            "count",
+        ),
         evidence=N_(
             "%(gpu_hours)s of the job's GPU-hours passed without work; in the last hour it was %(last_hour_share)s."
         ),
-        advice=N_(
-            "The GPU mostly waits for data: use larger batches, more loader processes, or local disk. Or use fewer GPUs."
+        advice=lambda n: (
+            (
+                N_("They mostly wait for data: use larger batches, more loader processes, or local disk. Or ask for one GPU."),
+                N_(
+                    "They mostly wait for data: use larger batches, more loader processes, or local disk. Or ask for"
+                    " %(left_word)s GPUs."
+                ),
+                "left",
+            )
+            if n.get("left")
+            else N_("The GPU mostly waits for data: use larger batches, more loader processes, or local disk.")
         ),
     ),
     "sm_low": Text(
-        headline=N_("The GPUs look busy and are nearly empty."),
+        headline=(N_("The GPU looks busy and is nearly empty."), N_("The GPUs look busy and are nearly empty."), "count"),
         evidence=N_("Programs ran %(use_share)s of the time, on %(sm_share)s of what the GPU can hold."),
         advice=N_(
             "Kernels are too small: use larger batches, or let several processes share a GPU (MPS), or take a slice."
@@ -105,12 +134,12 @@ TEXTS = {
     ),
     "serial": Text(
         headline=N_("The program uses one core of %(cores)s."),
-        evidence=N_("On average %(used)s cores were busy: %(wasted_core_hours)s core-hours were not used."),
+        evidence=N_("On average %(used)s of %(cores)s cores were busy: %(wasted_core_hours)s core-hours were not used."),
         advice=N_("A serial program does not get faster with more cores: ask for one, or switch its threads on."),
     ),
     "cores_over_asked": Text(
         headline=N_("Only %(used)s of %(cores)s cores were busy."),
-        evidence=N_("CPU efficiency is %(efficiency_share)s: %(wasted_core_hours)s core-hours were not used."),
+        evidence=N_("That is %(efficiency_share)s of what was asked for: %(wasted_core_hours)s core-hours were not used."),
         advice=N_("Ask for as many cores as the program keeps busy, or find out what it waits for."),
     ),
     "idle_nodes": Text(
@@ -119,7 +148,11 @@ TEXTS = {
             N_("%(count_Word)s of %(nodes_word)s nodes did nothing."),
             "count",
         ),
-        evidence=N_("No program ran on %(names)s."),
+        evidence=lambda n: (
+            N_("No program ran on %(names)s: %(wasted_core_hours)s core-hours lost.")
+            if n.get("wasted_core_hours") is not None
+            else N_("No program ran on %(names)s.")
+        ),
         advice=N_("Start the program with srun, so that it runs on every node, or ask for fewer nodes."),
     ),
     "fragmented": Text(

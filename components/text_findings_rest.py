@@ -65,7 +65,10 @@ TEXTS = {
         headline=N_("The job has its nodes for itself (--exclusive)."),
         evidence=N_("All their cores count as used: %(cores)s."),
     ),
-    "licences": Text(headline=N_("The job uses licences: %(names)s.")),
+    "licences": Text(
+        headline=N_("The job uses licences: %(names)s."),
+        evidence=N_("It starts only when these are free, and keeps them until it ends."),
+    ),
     "nodelist": Text(
         headline=N_("The job asks for certain nodes: %(value)s."),
         evidence=N_("It starts only when these are free."),
@@ -77,13 +80,28 @@ TEXTS = {
     ),
     "requeue": Text(headline=N_("If a node fails, the job is queued again by itself (--requeue).")),
     "no_requeue": Text(headline=N_("If a node fails, the job is not queued again (--no-requeue).")),
-    "reservation": Text(headline=N_("The job runs in the reservation %(value)s.")),
+    "reservation": Text(
+        headline=N_("The job runs in the reservation %(value)s."),
+        evidence=N_("It starts and runs only while that lasts."),
+    ),
     "switches": Text(
         headline=N_("The job asks for nodes that are close to each other (--switches=%(value)s)."),
         evidence=N_("It may wait longer for them."),
     ),
-    "constraint": Text(headline=N_("The job runs only on nodes with the features %(value)s.")),
-    "multi_node": Text(headline=N_("The job runs on %(nodes)s nodes.")),
+    "constraint": Text(
+        headline=N_("The job runs only on nodes with the features %(value)s."),
+        evidence=N_("It waits for these even while others are free."),
+    ),
+    "multi_node": Text(
+        headline=lambda n: (
+            N_("The job asks for %(nodes)s nodes.") if n.get("pending") else N_("The job runs on %(nodes)s nodes.")
+        ),
+        evidence=lambda n: (
+            N_("It starts when all of them are free at the same time, so fewer with more cores each may start sooner.")
+            if n.get("pending")
+            else N_("A program uses them all only if it is started on each (srun, MPI): a node at zero in the chart is lost.")
+        ),
+    ),
     "requeued": Text(
         headline=(
             N_("This is the second run of the job."),

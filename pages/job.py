@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 from dash import html
 
 from components import parts
@@ -39,33 +40,53 @@ def summary(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRan
         return {"run": run, "judged": error}
 
 
+def findings(frames: Frames, about: About) -> Any:
+    """The findings card; what a finding shows is a section this run has."""
+    return job_head.findings(frames, about, keys_of(frames["run"], about.settings))
+
+
 def shared_note(frames: Frames, about: About) -> Any:
     """Says what charts of whole nodes include; nothing for a job that had its nodes to itself."""
     run = frames.get("run")
-    if run is None or run.whole_node:
+    if run is None or run.whole_node or not measured(frames):
         return None
-    return parts.notice(_("Other jobs may have run on the same nodes. Charts marked “node” include them."))
+    return _line_note(_("Other jobs may have run on the same nodes. Charts marked “node” include them."))
+
+
+def _line_note(text: str) -> html.Div:
+    return html.Div([parts.icon("info-circle-fill"), html.Span(text)], className="tt-line-note")
 
 
 def node_links(frames: Frames, about: About) -> Any:
-    """The nodes of a job too large to show each core, to look at the cores of one; and what cgroup v2 hides."""
+    """A list of the nodes of a job too large to show each core, to look at the cores of one; and what cgroup v2 hides."""
     run: Run = frames["run"]
     rows: list[Any] = []
     hidden = on_v2(run, about.settings)
     if hidden:
-        names = ", ".join(hidden[:8])
-        rows.append(parts.notice(_("No figures by core on %(nodes)s: their kernel counts CPU time for the job as a whole.", nodes=names)))
-    if run.cores > MAX_SERIES and run.hosts:
-        chosen = getattr(about.subject, "node", "")
-        job = job_head.plain_id(run)
-        links = [
-            parts.page_link(host, link(about.settings, f"/job/{job}", node=host), "tt-choice tt-on" if host == chosen else "tt-choice")
-            for host in run.hosts[:MANY_NODES] if host not in hidden
-        ]
-        everything = [parts.page_link(_("all nodes"), link(about.settings, f"/job/{job}"), "tt-choice")] if chosen else []
-        if links:
-            rows.append(html.Div([html.Span(_("Cores of one node:"), className="tt-muted"), *everything, *links], className="tt-runs"))
+        names = ", ".join(hidden[:8]) + ("…" if len(hidden) > 8 else "")
+        note = _("No figures by core on %(nodes)s: their kernel counts CPU time for the job as a whole.", nodes=names)
+        rows.append(_line_note(note))
+    open_ = tuple(host for host in run.hosts[:MANY_NODES] if host not in hidden)
+    if run.cores > MAX_SERIES and len(run.hosts) > 1 and open_:
+        rows.append(_node_list(run, open_, about))
     return html.Div(rows) if rows else None
+
+
+def _node_list(run: Run, hosts: tuple[str, ...], about: About) -> html.Details:
+    job, chosen = job_head.plain_id(run), getattr(about.subject, "node", "")
+    everything = [parts.page_link(_("All nodes"), link(about.settings, f"/job/{job}"), f"tt-choice{'' if chosen else ' on'}")]
+    links = [
+        parts.page_link(host, link(about.settings, f"/job/{job}", node=host), f"tt-choice{' on' if host == chosen else ''}")
+        for host in hosts
+    ]
+    text = _("Cores of %(node)s", node=chosen) if chosen in hosts else _("Cores of one node")
+    summary_ = html.Summary([html.Span(text), parts.icon("chevron-down")], className="tt-btn tt-btn-small")
+    return html.Details([summary_, html.Div([*everything, *links], className="tt-pop tt-node-list")], className="tt-drop tt-node-drop")
+
+
+def measured(frames: Frames) -> bool:
+    """True if any frame of a section holds figures."""
+    return any(isinstance(frame, pd.DataFrame) and frame.shape[0] and frame.shape[1] for frame in frames.values())
 
 
 def _on_life(panel: Panel) -> Panel:
@@ -87,7 +108,7 @@ SUMMARY = Section(
     key="summary", title="", query=summary, access=JOB_OWNER_OR_STAFF, eager=True, in_contents=False,
     blocks=(
         Block(key="tiles", title="", draw=job_head.tiles, bare=True, height=130),
-        Block(key="findings", title=N_("Findings"), draw=job_head.findings, height=160),
+        Block(key="findings", title=N_("Findings"), draw=lambda frames, about: findings(frames, about), height=160),
     ),
 )
 CHARTS = (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
 
 from analysis.facts import JobFacts
+from analysis.findings import Finding
 from components import format as fmt
 from components import parts
 from components.links import link
 from components.records import About, Frames
+from components.section_layout import anchor
 from components.text import N_, _, error_sentence, ngettext
 from components.text_findings import sentence
 from components.text_findings import summary as findings_summary
@@ -20,7 +23,12 @@ from core.timerange import TimeRange
 from datasources.slurm.records import Run
 from pages.job_facts import Judged
 
-# which section of the page a finding is about
+# which section of the page shows what a finding is about: by its id, else by its subject
+SECTION_OF = {
+    "multi_node": "cpu", "fragmented": "request", "node_fail": "records", "oom": "memory", "timeout": "request",
+    "reservation": "request", "constraint": "request", "licences": "request", "singleton": "dependencies",
+    "depends": "dependencies", "dependents": "dependencies", "requeued": "", "requeue": "script", "no_requeue": "script",
+}
 SECTIONS = {
     "cpu": "cpu", "memory": "memory", "gpu": "gpu", "threads": "processes", "files": "files", "time": "request",
     "state": "request", "submit": "script", "script": "script", "energy": "power",
@@ -228,15 +236,21 @@ def asked_tiles(run: Run, settings: Settings) -> Any:
     )
 
 
-def findings(frames: Frames, about: About) -> Any:
-    """What is worth telling, worst first, with evidence and lines to paste."""
+def target_of(finding: Finding, keys: Sequence[str]) -> str:
+    """The anchor of the section that shows what a finding is about; "" where the page has none."""
+    key = SECTION_OF.get(finding.id, SECTIONS.get(finding.section, ""))
+    return anchor(key) if key in keys else ""
+
+
+def findings(frames: Frames, about: About, keys: Sequence[str]) -> Any:
+    """What is worth telling, worst first, with evidence and lines to paste; `keys` are the page's sections."""
     judged, run = frames["judged"], frames["run"]
     if isinstance(judged, Exception):
         raise judged
     rows = [
         parts.finding_row(
             finding.severity, headline, evidence, advice=advice, request=finding.request, why=finding.docs,
-            target=f"section-{SECTIONS[finding.section]}" if finding.section in SECTIONS else "",
+            target=target_of(finding, keys),
         )
         for finding in judged.findings
         for headline, evidence, advice in [sentence(finding)]

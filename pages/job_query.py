@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from analysis.energy import job_power
+from analysis.energy import gpu_share, job_power
 from components.records import Frames
 from core.errors import NoData, TurtleError, Why
 from core.subjects import JobSubject, parse_job
@@ -256,11 +256,11 @@ def own_power(run: Run, found: Mapping[str, Any]) -> pd.DataFrame | TurtleError:
     """The job's own watts by node (analysis.energy.job_power) as a wide frame; why there is none."""
     if isinstance(found["power"], TurtleError):
         return found["power"]
-    gpus: dict[str, int] = {}
+    gpus: dict[str, float] = {}
     if isinstance(found["gpu"], pd.DataFrame):
-        columns = found["gpu"].columns
-        pairs = set(zip(columns.get_level_values("node"), columns.get_level_values("gpu"), strict=True))
-        gpus = {node: sum(1 for other, _gpu in pairs if other == node) for node, _gpu in pairs}
+        levels = (found["gpu"].columns.get_level_values(name) for name in ("node", "gpu", "gpu_type"))
+        for node, gpu, kind in sorted(set(zip(*levels, strict=True))):
+            gpus[node] = gpus.get(node, 0.0) + gpu_share(str(gpu), str(kind))  # a slice is a part of a card
     cores = core_counts(run, found["cores"])
     watts = job_power(found, cores, found["node_cores"], gpus, found["node_gpus"], run.whole_node)
     if watts.empty:

@@ -175,6 +175,8 @@ def draw_events(frames: Frames, about: About) -> Any:
 def draw_spells(frames: Frames, about: About) -> Any:
     """When the job was suspended."""
     frame = _frame(frames, "spells")
+    if frame.empty:
+        return html.Span(className="tt-hide")
     now = about.when.now
     columns = (
         Column(key="start", title=N_("Suspended"), kind="time", phone=True),
@@ -182,12 +184,12 @@ def draw_spells(frames: Frames, about: About) -> Any:
         Column(key="length", title=N_("For"), kind="duration", phone=True),
     )
     shown = frame.assign(length=[(end or now) - start for start, end in zip(frame["start"], frame["end"], strict=True)])
-    return table(shown, columns, empty=N_("The job was never suspended."))
+    return table(shown, columns)
 
 
 DEPENDENCIES = Section(
     key="dependencies", title=N_("Dependencies"), query=query_dependencies, access=JOB_OWNER_OR_STAFF,
-    blocks=(Block(key="dependencies", title=N_("Dependencies"), draw=draw_dependencies, csv="dependencies", height=100),),
+    blocks=(Block(key="dependencies", title=N_("Jobs before and after"), draw=draw_dependencies, csv="dependencies", height=100),),
 )
 SIBLINGS = Section(
     key="siblings", title=N_("Array"), query=query_array, access=JOB_OWNER_OR_STAFF,

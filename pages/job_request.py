@@ -110,13 +110,26 @@ def use_rows(run: Run, facts: JobFacts, settings: Settings) -> list[html.Tr]:
     return rows
 
 
+def asked(run: Run, settings: Settings) -> html.Div:
+    """What a job that has not started asks for."""
+    memory = run.memory or run.memory_req
+    each = {"cpu": _("per core"), "node": _("per node")}.get(run.memory_per, "")
+    rows = [
+        (_("Time"), fmt.duration(run.limit)), (_("Nodes"), fmt.number(run.nodes)), (_("CPU cores"), fmt.number(run.cores)),
+        (_("Memory"), fmt.bytes_(memory) + (f" ({_('asked for %(how)s', how=each)})" if each else "") if memory else None),
+        (_("GPUs"), gpu_text(run, settings) or None),
+    ]
+    note = html.P(_("Nothing is allocated until the job starts; this is what it asks for."), className="tt-muted tt-small")
+    return html.Div([parts.facts(rows), note])
+
+
 def draw_use(frames: Frames, about: About) -> Any:
     """The table of allocated and used."""
     found, run = frames["judged"], frames["run"]
     if isinstance(found, Exception):
         raise found
     if not run.started:
-        return parts.empty(_("Nothing is allocated until the job starts."), "hourglass-split")
+        return asked(run, about.settings)
     heads = (_("Resource"), _("Allocated"), _("Used"), _("Efficiency"), _("Source"))
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
     table = html.Table([head, html.Tbody(use_rows(run, found.facts, about.settings))], className="tt-table")
@@ -197,6 +210,8 @@ def draw_cost(frames: Frames, about: About) -> Any:
     found, run = frames["judged"], frames["run"]
     if isinstance(found, Exception):
         raise found
+    if not run.started:
+        return html.Span(className="tt-hide")
     facts: JobFacts = found.facts
     cost, sign = facts.cost, about.settings.prices.currency
 
@@ -211,7 +226,7 @@ def draw_cost(frames: Frames, about: About) -> Any:
         (_("Electricity"), amount(cost.electricity)), (_("Cooling"), amount(cost.cooling)), (_("Hardware"), amount(cost.hardware)),
         (_("Total"), amount(cost.total)), (_("At a cloud provider"), amount(cost.cloud)),
     ]
-    if not run.started or all(value is None for _name, value in rows):
+    if all(value is None for _name, value in rows):
         return parts.empty(_("No energy was measured and no prices are set."), "lightning-charge")
     return parts.facts(rows)
 
@@ -226,7 +241,7 @@ def _energy(facts: JobFacts) -> str | None:
 REQUEST = Section(
     key="request", title=N_("Request and use"), query=query, access=JOB_OWNER_OR_STAFF,
     blocks=(
-        Block(key="use", title=N_("Allocated and used"), draw=draw_use, height=220,
+        Block(key="use", title=N_("Asked for and used"), draw=draw_use, height=220,
               help=N_("Used is the mean for cores and GPUs and the peak for memory.")),
         Block(key="scheduler", title=N_("Scheduler"), draw=draw_scheduler, height=200),
         Block(key="cost", title=N_("Energy and cost"), draw=draw_cost, height=120,

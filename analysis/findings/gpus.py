@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis import rightsize
 from analysis.findings.records import Case, Hit, Rule
 from analysis.gpu_facts import GpuFacts
-from core.gpus import model_of
+from core.gpus import GpuModel, model_of
 from core.units import GIB
 
 LONG_SPAN_SHARE = 0.25  # an idle span in the middle of a run matters from this share of it on
+MOST_NAMED = 4  # nodes named in a sentence
+SPARE = 1.2  # so much more than was used is asked for
 CPU_BUSY = 0.5  # cores busy above this: the program runs, but not on the GPU
 
 
@@ -31,13 +35,39 @@ def _stopped(case: Case) -> list[GpuFacts]:
     ]
 
 
+def _ranges(numbers: list[int]) -> str:
+    """`0, 2–5` of 0, 2, 3, 4, 5."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return ", ".join(f"{span[0]}–{span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in spans)
+
+
 def _names(gpus: list[GpuFacts], case: Case) -> str:
-    return ", ".join(f"{gpu.node}:{gpu.gpu}" if case.run.nodes > 1 else gpu.gpu for gpu in gpus)
+    """`1–3`; with several nodes `g1: 0–3; g2: 1`. Of slices the start of their ids."""
+    by_node: dict[str, list[str]] = {}
+    for gpu in gpus:
+        by_node.setdefault(gpu.node, []).append(gpu.gpu)
+    texts = {
+        node: _ranges([int(name) for name in names])
+        if all(name.isdigit() for name in names)
+        else ", ".join(name.removeprefix("MIG-")[:8] for name in names)
+        for node, names in by_node.items()
+    }
+    if case.run.nodes == 1:
+        return "; ".join(texts.values())
+    shown = [f"{node}: {text}" for node, text in list(texts.items())[:MOST_NAMED]]
+    return "; ".join(shown) + ("; …" if len(texts) > MOST_NAMED else "")
 
 
 def _numbers(gpus: list[GpuFacts], case: Case) -> dict[str, object]:
     total = case.run.gpus or len(case.facts.gpu)
     cpu = case.facts.cpu_mean
+    chosen = {(gpu.node, gpu.gpu) for gpu in gpus}
+    others = [gpu for gpu in _known(case) if (gpu.node, gpu.gpu) not in chosen]
     return {
         "count": len(gpus),
         "total": total,
@@ -47,7 +77,14 @@ def _numbers(gpus: list[GpuFacts], case: Case) -> dict[str, object]:
         "cores": case.run.cores,
         "cpu_busy": None if cpu is None else cpu >= CPU_BUSY,
         "running": case.run.running,
+        "others": _names(others, case),
+        "others_share": _mean(others, "use"),
+        "left": 0,
     }
+
+
+def _request(case: Case, count: int) -> tuple[str, ...]:
+    return rightsize.fewer_gpus(case.facts, case.run, count, case.settings, case.history, case.options)
 
 
 def _gpu_idle(case: Case) -> Hit | None:
@@ -55,9 +92,11 @@ def _gpu_idle(case: Case) -> Hit | None:
     if not idle:
         return None
     total = max(case.run.gpus, len(case.facts.gpu))
+    left = total - len(idle)
     begin = min((gpu.idle_from for gpu in idle if gpu.idle_from is not None), default=case.facts.start)
-    request = rightsize.gpu_request(case.run, total - len(idle)) if len(idle) < total else ()
-    return Hit(numbers=_numbers(idle, case) | {"since_at": begin}, request=request)
+    return Hit(
+        numbers=_numbers(idle, case) | {"since_at": begin, "left": left}, request=_request(case, left) if left else ()
+    )
 
 
 def _gpu_idle_since(case: Case) -> Hit | None:
@@ -68,12 +107,14 @@ def _gpu_idle_since(case: Case) -> Hit | None:
     seconds = case.facts.until - since
     left = max(case.run.gpus, len(case.facts.gpu)) - len(gpus)
     mostly = seconds >= 0.5 * case.facts.elapsed
+    # the others did the greater part of the work: so many would have done
+    request = _request(case, left) if left and mostly else ()
     return Hit(
         numbers=_numbers(gpus, case)
-        | {"since_at": since, "idle_seconds": seconds, "gpu_hours": len(gpus) * seconds / 3600},
+        | {"since_at": since, "idle_seconds": seconds, "gpu_hours": len(gpus) * seconds / 3600}
+        | {"left": left if request else 0},
         severity="bad" if case.run.running or mostly else "",
-        # the others did the greater part of the work: so many would have done
-        request=rightsize.gpu_request(case.run, left) if left and mostly else (),
+        request=request,
     )
 
 
@@ -104,10 +145,22 @@ def _gpu_low(case: Case) -> Hit | None:
     use = _mean(gpus, "use")
     if use is None or use >= case.limits.gpu_low or _mig(case):
         return None
+    # together they do the work of so many, with a fifth to spare; only said where every GPU of the run is judged
+    left = math.ceil(use * len(gpus) * SPARE)
+    fewer = left < len(gpus) and len(gpus) == case.run.gpus and _fits(gpus, left)
     return Hit(
         numbers=_numbers(gpus, case)
         | {"use_share": use, "last_hour_share": _mean(gpus, "use_last_hour"), "gpu_hours": case.facts.gpu_hours_wasted}
+        | {"left": left if fewer else 0},
+        request=_request(case, left) if fewer else (),
     )
+
+
+def _fits(gpus: list[GpuFacts], count: int) -> bool:
+    """True if what all of them hold in memory fits on `count` of them."""
+    sizes = [gpu.memory_total for gpu in gpus if gpu.memory_total]
+    held = [gpu.memory_peak for gpu in gpus if gpu.memory_peak is not None]
+    return len(sizes) == len(held) == len(gpus) and sum(held) <= count * min(sizes)
 
 
 def _sm_low(case: Case) -> Hit | None:
@@ -117,9 +170,25 @@ def _sm_low(case: Case) -> Hit | None:
     occupancy, tensor = _mean(gpus, "sm_occupancy"), _mean(gpus, "tensor")
     if occupancy is None or occupancy >= limits.sm_active_low or (tensor or 0) >= limits.sm_active_low:
         return None
-    return Hit(
-        numbers=_numbers(gpus, case) | {"use_share": _mean(gpus, "use"), "sm_share": occupancy, "tensor_share": tensor}
-    )
+    numbers = {"use_share": _mean(gpus, "use"), "sm_share": occupancy, "tensor_share": tensor}
+    return Hit(numbers=_numbers(gpus, case) | numbers, request=_slice(case, gpus[0]) if len(gpus) == case.run.gpus == 1 else ())
+
+
+def _slice(case: Case, gpu: GpuFacts) -> tuple[str, ...]:
+    """The line that asks for the smallest slice that holds what this GPU held; () where it is a slice or none would do."""
+    kinds = (*case.run.gpu_types, gpu.gpu_type)
+    if gpu.memory_peak is None or any(model_of(kind, case.settings.gpus).mig for kind in kinds):
+        return ()
+    fits = rightsize.mig_profile(gpu.memory_peak, case.settings)
+    return () if fits is None else _slice_line(case, fits)
+
+
+def _slice_line(case: Case, fits: tuple[str, GpuModel]) -> tuple[str, ...]:
+    key, model = fits
+    name = model.match[0] if model.match else key
+    if case.options.get("gpus_per_node"):
+        return (f"#SBATCH --gpus-per-node={name}:1",)
+    return (f"#SBATCH --gpus={name}:1",) if case.options.get("gpus") else (f"#SBATCH --gres=gpu:{name}:1",)
 
 
 def _mig(case: Case) -> Hit | None:
@@ -150,7 +219,7 @@ def _mig(case: Case) -> Hit | None:
             "peak_bytes": facts.memory_peak,
             "cores_used": cpu,
         },
-        request=(f"#SBATCH --gres=gpu:{fits[1].match[0] if fits[1].match else fits[0]}:1",),
+        request=_slice_line(case, fits),
     )
 
 

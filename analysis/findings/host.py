@@ -14,6 +14,9 @@ ORDINARY = 1.1  # within this factor of a core's or GPU's ordinary share, nothin
 GROWTH_FIT = 0.8  # R² of the line above which growth is called steady
 GROWTH_NEAR = 0.5  # ... once this share of the limit is in use
 GROWTH_AFTER = 2 * HOUR  # ... of a run this old: every program fills its memory at first
+LEAST_SAVED = 2  # cores: one fewer of many is not worth a change
+MOST_NAMED = 8  # nodes named in a sentence
+THREADS_LINE = "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}"
 FRAGMENT = 0.5  # less than this share of each node's cores is scattered
 
 
@@ -95,7 +98,11 @@ def _idle_nodes(case: Case) -> Hit | None:
     seen = len(case.facts.cpu_by_node)
     if len(dead) == seen and case.run.gpus:
         return None
-    return Hit(numbers={"count": len(dead), "nodes": case.run.nodes, "names": ", ".join(sorted(dead)), "seen": seen})
+    request = rightsize.nodes_request(case.run, case.run.nodes - len(dead), case.options) if len(dead) < seen else ()
+    names = ", ".join(sorted(dead)[:MOST_NAMED]) + (" …" if len(dead) > MOST_NAMED else "")
+    lost = sum(case.facts.cores_by_node.get(node, case.run.cores / case.run.nodes) for node in dead) * case.facts.elapsed / HOUR
+    numbers = {"count": len(dead), "nodes": case.run.nodes, "names": names, "seen": seen, "wasted_core_hours": lost}
+    return Hit(numbers=numbers, request=request)
 
 
 def _fragmented(case: Case) -> Hit | None:
@@ -111,7 +118,7 @@ def _fragmented(case: Case) -> Hit | None:
     better = math.ceil(have / min(known))
     if better >= run.nodes:
         return None
-    request = (f"#SBATCH --nodes={better}",)
+    request = rightsize.packed_request(run, better, case.options)
     return Hit(numbers={"nodes": run.nodes, "better": better, "cores": run.cores, "gpus": run.gpus}, request=request)
 
 
@@ -123,7 +130,7 @@ def _threads_many(case: Case) -> Hit | None:
     mean = _threads(case)
     if mean is None or mean <= case.limits.threads_high * case.run.cores:
         return None
-    return Hit(numbers={"threads": mean, "cores": case.run.cores})
+    return Hit(numbers={"threads": mean, "cores": case.run.cores}, request=(THREADS_LINE,))
 
 
 def _threads_few(case: Case) -> Hit | None:
@@ -133,7 +140,10 @@ def _threads_few(case: Case) -> Hit | None:
         return None
     if _serial(case) or _cores_over_asked(case) or _dead_nodes(case) or not _cpu_waste(case):
         return None
-    return Hit(numbers={"threads": mean, "cores": case.run.cores})
+    need = rightsize.cores_needed(case.facts)
+    saves = need is not None and case.run.cores - need >= LEAST_SAVED
+    request = rightsize.cores_request(case.facts, case.run, case.options) if saves else ()
+    return Hit(numbers={"threads": mean, "cores": case.run.cores}, request=request)
 
 
 def ordinary_memory(case: Case) -> float:
@@ -187,7 +197,8 @@ def _memory_growth(case: Case) -> Hit | None:
             "per_hour_bytes": facts.memory_slope * 3600,
             "peak_bytes": facts.memory_peak,
             "asked_bytes": run.memory,
-        }
+        },
+        request=rightsize.grown_memory(facts, run, left, case.options),
     )
 
 

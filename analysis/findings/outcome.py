@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from analysis import rightsize
 from analysis.findings.records import Case, Hit, Rule
-from core.units import GIB
 
 JUDGED_TIMES = 3  # a time limit is judged on runs this many times the shortest judged
 MANY = 10  # so many short runs of one script are worth bundling
@@ -17,9 +16,7 @@ def _oom(case: Case) -> Hit | None:
         return None
     request: tuple[str, ...] = ()
     if run.memory and not run.whole_node:
-        part = {"cpu": run.cores, "node": run.nodes}.get(run.memory_per, 1)
-        size = rightsize.round_up(run.memory * OOM_GROWTH / max(part, 1) / GIB)
-        request = (f"#SBATCH --mem{'-per-cpu' if run.memory_per == 'cpu' else ''}={size}G",)
+        request = rightsize.more_memory(run, run.memory * OOM_GROWTH, case.options)
     return Hit(numbers={"asked_bytes": run.memory, "peak_bytes": case.facts.memory_peak}, request=request)
 
 
@@ -28,7 +25,12 @@ def _node_fail(case: Case) -> Hit | None:
 
 
 def _timeout(case: Case) -> Hit | None:
-    return Hit(numbers={"limit_seconds": case.run.limit}) if case.run.state == "TIMEOUT" else None
+    run = case.run
+    if run.state != "TIMEOUT":
+        return None
+    longer = None if run.limit is None or run.unlimited else rightsize.time_needed(case.facts, case.history)
+    request = (f"#SBATCH --time={rightsize.time_text(longer)}",) if longer and longer > run.limit else ()
+    return Hit(numbers={"limit_seconds": run.limit}, request=request)
 
 
 def _short(case: Case) -> Hit | None:

@@ -54,7 +54,8 @@ def _constraint(case: Case) -> Hit | None:
 
 
 def _multi_node(case: Case) -> Hit | None:
-    return Hit(numbers={"nodes": case.run.nodes, "cores": case.run.cores}) if case.run.nodes > 1 else None
+    numbers = {"nodes": case.run.nodes, "cores": case.run.cores, "pending": not case.run.started}
+    return Hit(numbers=numbers) if case.run.nodes > 1 else None
 
 
 def _requeued(case: Case) -> Hit | None:

@@ -14,7 +14,8 @@ window.turtle = (function () {
   const day = (d) => d.getDate() + " " + months[d.getMonth()] + (d.getFullYear() === new Date().getFullYear() ? "" : " " + d.getFullYear());
   const moment = (utc, style) => {
     const d = new Date(utc * 1000);
-    return style === "day" ? day(d) : day(d) + " " + clock(d, style === "second");
+    const today = style === "near" && d.toDateString() === new Date().toDateString();
+    return today ? clock(d, false) : style === "day" ? day(d) : day(d) + " " + clock(d, style === "second");
   };
   const onDom = [];
   let waiting = false;

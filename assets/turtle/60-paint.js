@@ -54,10 +54,40 @@
     const font = { family: "Inter, system-ui, sans-serif", size: 12, color: T.css("muted") };
     return Object.assign(look, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, uirevision: "kept", autosize: true,
-      height: look.height || (T.phone() ? 200 : 230), modebar: { remove: [] },
+      height: look.height || (T.phone() ? 200 : 240), modebar: { remove: [] },
       legend: Object.assign({ font: Object.assign({}, font), itemwidth: 30 }, look.legend),
       hoverlabel: { bgcolor: T.css("surface"), bordercolor: T.css("border"), font: Object.assign({}, font, { color: T.css("ink") }), namelength: 40 },
     });
+  }
+  // Plotly makes room for a legend from what it measured first, which is wrong once a card has another width: count its rows here.
+  const ruler = document.createElement("canvas").getContext("2d");
+  const ROW = 19, MARK = 48, MOST = () => (T.phone() ? 3 : 4);
+  const columnsOf = (grid) => (grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length : 1);
+  function room() {
+    const grid = document.querySelector(".tt-grid"), plot = document.querySelector(".tt-plot");
+    const columns = columnsOf(grid);
+    const width = grid ? (grid.clientWidth - 12 * (columns - 1)) / columns : plot ? plot.clientWidth + 32 : 360;
+    return Math.max(width - 32 - 46 - 10, 160);
+  }
+  function legendRows(widths, space) {
+    if (widths.reduce((sum, width) => sum + width, 0) <= space) return 1;
+    // what does not fit into one row stands in columns as wide as the widest name
+    return Math.ceil(widths.length / Math.max(Math.floor(space / Math.max(...widths)), 1));
+  }
+  function legend(drawn) {
+    const look = drawn.layout;
+    if (!look.showlegend || (look.legend || {}).orientation !== "h") return;
+    const named = drawn.data.filter((trace) => trace.showlegend !== false && trace.name), space = room();
+    const text = document.createElement("textarea");
+    ruler.font = "12px Inter, system-ui, sans-serif";
+    const widths = named.map((trace) => { text.innerHTML = trace.name; return ruler.measureText(text.value).width + MARK; });
+    let count = named.length;
+    while (count > 1 && legendRows(widths.slice(0, count), space) > MOST()) count -= 1;
+    named.slice(count).forEach((trace) => { trace.showlegend = false; });
+    const rows = legendRows(widths.slice(0, count), space);
+    const margin = look.margin = Object.assign({}, look.margin, { t: 12 + rows * ROW });
+    if (columnsOf(document.querySelector(".tt-grid")) === 1) look.height += (rows - 1) * ROW; // beside each other all are of one height
+    Object.assign(look.legend, { yref: "container", y: 1, yanchor: "top", maxheight: margin.t + 20 });
   }
   const fonts = document.fonts && document.fonts.load ? document.fonts.load("500 12px Inter").catch(() => null) : Promise.resolve();
   async function paint(figure) {
@@ -66,6 +96,7 @@
     await fonts; // the legend is measured with the font it is drawn in
     const drawn = { data: structuredClone(figure.data), layout: frame(structuredClone(figure.layout || {})) };
     drawn.data.forEach((trace) => { place(trace); colour(trace); });
+    legend(drawn);
     T.settle();
     return [drawn, "tt-plot"];
   }

@@ -13,6 +13,7 @@ from core.gpus import model_of
 from core.settings import Settings
 from datasources.slurm.records import Run
 
+FEW_AREAS = 2
 MAX_NAMES = 8  # series with a name of their own in charts of many kinds; the rest is "other"
 
 
@@ -106,14 +107,16 @@ def mirrored(
             both[way] = [(series, "")]
         else:
             both[way] = [(frame.iloc[:, place], text) for place, text in enumerate(names(frame))]
-    traces = []
+    traces, several = [], len(both["in"]) > 1
     for way, word in (("in", words[0]), ("out", words[1])):
         for place, (series, text) in enumerate(both[way]):
             # one device: the two directions differ in colour; several: each keeps its colour up and down
-            color = place if len(both["in"]) > 1 else (0 if way == "in" else 1)
-            traces.append(
-                graph.line(
-                    series, f"{word} {text}".strip(), color, fill=True, down=way == "out", step=into.attrs.get("step")
-                )
-            )
+            color = place if several else (0 if way == "in" else 1)
+            name = text if several else f"{word} {text}".strip()
+            fill = len(both[way]) <= FEW_AREAS  # more areas on each other are mud
+            trace = graph.line(series, name, color, fill=fill, down=way == "out", step=into.attrs.get("step"))
+            if several:  # the legend names each once, and hides both of its lines
+                trace |= {"legendgroup": name, "showlegend": way == "in"}
+                trace["meta"]["say"] = word
+            traces.append(trace)
     return graph.figure(traces, unit=unit, about=about, mirrored=True)

@@ -13,6 +13,7 @@ from datasources.prometheus.job_frames import part, summed
 NEEDS = (Need(kind="exporter", name="pcm-sensor-server"),)
 WAYS = {"dram_read": N_("read"), "dram_write": N_("written")}
 MANY_SOCKETS = 8
+FEW_NAMED = 2
 
 
 def _sockets(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -33,10 +34,14 @@ def bandwidth(frame: pd.DataFrame, about: About) -> Figure:
         if len(names) > graph.MAX_SERIES // 2:
             shown, names = total(shown).to_frame(), [_("all nodes")]
         for place, name in enumerate(names):
-            dash = "" if way == "dram_read" else "dot"
-            traces.append(
-                graph.line(shown.iloc[:, place], f"{_(text)} {name}", place, dash=dash, step=frame.attrs.get("step"))
+            dash, several = "" if way == "dram_read" else "dot", len(names) > FEW_NAMED
+            trace = graph.line(
+                shown.iloc[:, place], name if several else f"{_(text)} {name}", place, dash=dash, step=frame.attrs.get("step")
             )
+            if several:  # the legend names each once, and hides both of its lines
+                trace |= {"legendgroup": name, "showlegend": way == "dram_read"}
+                trace["meta"]["say"] = _(text)
+            traces.append(trace)
     return graph.figure(traces, unit="B/s", about=about)
 
 

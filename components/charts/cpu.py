@@ -12,6 +12,7 @@ from datasources.prometheus.job_frames import summed
 
 NEEDS = (Need(kind="metric", name="slurm_job_core_usage_total"),)
 FEW_CORES = 8
+FEW_NODES = 8
 MANY_ROWS = 200
 
 
@@ -46,9 +47,18 @@ def each_node(frame: pd.DataFrame, about: About) -> Figure:
     """Busy cores of each node: lines for a few, a row each for many, a band for very many."""
     nodes = summed(frame, "node")
     names = list(nodes.columns.get_level_values("node"))
-    if len(names) <= FEW_CORES:
-        return graph.figure(graph.lines(nodes, names), unit="", about=about)
-    return graph.heat(nodes, unit="", about=about, names=names) if len(names) <= MANY_ROWS else many(nodes, about, "", names)
+    run = run_of(about)
+    top = run.cores / run.nodes if run.nodes and run.cores % run.nodes == 0 else None  # else the nodes differ
+    if len(names) <= FEW_NODES:
+        return graph.figure(graph.lines(nodes, names), unit="", about=about, y_max=top, allocated=top)
+    if len(names) <= MANY_ROWS:
+        return graph.heat(nodes, unit="", about=about, names=names, top=top)
+    return many(nodes, about, "", names)
+
+
+def on_nodes(about: About) -> bool:
+    """True if several nodes are looked at."""
+    return run_of(about).nodes > 1 and not getattr(about.subject, "node", "")
 
 
 PANELS = (
@@ -65,16 +75,16 @@ PANELS = (
         ),
     ),
     Panel(
+        key="each_node", title=N_("Cores by node"), unit=N_("cores busy, each node"), frame="cores", figure=each_node,
+        needs=NEEDS, shown=on_nodes,
+        help=N_(
+            "A node that stays at zero does nothing for the job. The list above the charts opens one node's cores; nodes with "
+            "cgroup v2 report no figures by core."
+        ),
+    ),
+    Panel(
         key="each_core", title=N_("Core by core"), unit=N_("% of time busy"), frame="cores", figure=each_core, needs=NEEDS,
         help=N_("Who works and who waits. One busy row among idle ones is a program that uses one core only."),
         shown=lambda about: by_core(about),
-    ),
-    Panel(
-        key="each_node", title=N_("Node by node"), unit=N_("cores busy"), frame="cores", figure=each_node, needs=NEEDS,
-        help=N_(
-            "A node that stays at zero does nothing for the job. Choose a node above to see its cores; nodes with cgroup v2 "
-            "report no figures by core."
-        ),
-        shown=lambda about: not by_core(about),
     ),
 )

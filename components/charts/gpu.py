@@ -20,6 +20,7 @@ PIPES = {
     "slurm_job_fp16_gpu": N_("FP16"),
 }
 WHO = ("node", "gpu", "gpu_type")
+FEW_GPUS = 8
 
 
 def _metric(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -36,7 +37,11 @@ def _models(frame: pd.DataFrame, about: About) -> list[GpuModel]:
 def compute(frame: pd.DataFrame, about: About) -> Figure:
     """Share of time each GPU was busy."""
     use = _metric(frame, "utilization_gpu") / 100
-    return many(use, about, "share", gpu_names(use, about.settings), top=1)
+    use.attrs = dict(frame.attrs)
+    names = gpu_names(use, about.settings)
+    if FEW_GPUS < len(names) <= 200:  # a row each tells which node's GPUs stand still
+        return graph.heat(use, unit="share", about=about, names=names, top=1.0)
+    return many(use, about, "share", names, top=1)
 
 
 def access(frame: pd.DataFrame, about: About) -> Figure:

@@ -423,3 +423,56 @@ def test_findings_survive_storing() -> None:
     found = findings(make_facts(run, cpu_mean=1.0), run, settings=SETTINGS)
     assert unstored(stored(found), SETTINGS) == found
     assert unstored([{"id": "gone", "severity": "bad", "numbers": {}, "request": [], "line": None}], SETTINGS) == []
+
+
+def requests(run: object, facts: object, **more: object) -> dict[str, tuple[str, ...]]:
+    """The lines to paste by finding."""
+    return {finding.id: finding.request for finding in findings(facts, run, settings=SETTINGS, **more)}
+
+
+def test_fewer_gpus_are_asked_for_in_the_form_the_person_used() -> None:
+    run = make_run(**(GPU4 | {"cores": 24, "memory": 240 * GIB}))
+    gpus = (make_gpu(0), *(make_gpu(number, use=0.2, idle_since=END - 3600) for number in (1, 2, 3)))
+    # 3 of 24 cores busy fit into the 6 that go with one of four GPUs; 100 GiB × 1.2 do not fit into 60
+    facts = make_facts(run, gpu=gpus, cpu_mean=3.0, memory_peak=100 * GIB)
+    forms = {
+        "#SBATCH --gpus-per-node=a100:1": {"gpus-per-node": "a100:4"}, "#SBATCH --gpus=1": {"gpus": "4"},
+        "#SBATCH --gres=gpu:a100:1,tmp:10": {"gres": "gpu:a100:4,tmp:10"}, "#SBATCH --gres=gpu:1": {"gres": "gpu:4"},
+    }
+    for line, options in forms.items():
+        found = requests(run, facts, options=options | {"cpus-per-task": "24", "mem": "240G"})
+        assert found["gpu_idle_since"] == (line, "#SBATCH --cpus-per-task=6")
+    # 40 GiB × 1.2 = 48 do fit into 60
+    small = make_facts(run, gpu=gpus, cpu_mean=7.0, memory_peak=40 * GIB)
+    assert requests(run, small, options={"gpus": "4"})["gpu_idle_since"] == ("#SBATCH --gpus=1", "#SBATCH --mem=48G")
+    tasks = requests(run, facts, options={"gpus-per-node": "4", "ntasks": "4"})
+    assert tasks["gpu_idle_since"] == ("#SBATCH --gpus-per-node=1", "#SBATCH --ntasks=1")
+
+
+def test_idle_nodes_are_not_asked_for_again() -> None:
+    run = make_run(nodes=8, cores=128, cores_req=128, hosts=tuple(f"c{n}" for n in range(1, 9)))
+    busy = {f"c{n}": 15.0 for n in range(1, 9)} | {"c6": 0.0}
+    facts = make_facts(run, cpu_by_node=busy)
+    assert requests(run, facts)["idle_nodes"] == ("#SBATCH --nodes=7",)
+    assert requests(run, facts, options={"ntasks": "128"})["idle_nodes"] == ("#SBATCH --nodes=7", "#SBATCH --ntasks=112")
+
+
+def test_low_use_of_several_gpus_suggests_fewer_only_where_their_memory_fits() -> None:
+    run = make_run(**GPU4)
+    for peak, wanted in ((8 * GIB, ("#SBATCH --gres=gpu:a100:1",)), (30 * GIB, ())):
+        gpus = tuple(make_gpu(n, use=0.15, memory_peak=peak, memory_total=40 * GIB) for n in range(4))
+        # 4 × 0.15 × 1.2 = 0.72: one GPU; 4 × 8 GiB fit on its 40 GiB, 4 × 30 do not
+        assert requests(run, make_facts(run, gpu=gpus, cpu_mean=run.cores * 0.95))["gpu_low"][:1] == wanted
+
+
+def test_runs_that_hit_a_limit_are_told_a_larger_one() -> None:
+    # 3 h × 1.5 = 4.5 h, above four hours in whole ones
+    run = make_run(state="TIMEOUT", elapsed=10800, limit=10800.0)
+    assert requests(run, make_facts(run))["timeout"] == ("#SBATCH --time=05:00:00",)
+    run = make_run(state="OUT_OF_MEMORY", memory_per="cpu")
+    # 32 GiB × 1.5 over 8 cores
+    assert requests(run, make_facts(run))["oom"] == ("#SBATCH --mem-per-cpu=6G",)
+    crowd = make_run()
+    assert requests(crowd, make_facts(crowd, threads=64.0))["threads_oversubscribed"] == (
+        "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
+    )

@@ -103,9 +103,42 @@ def test_many_cores_become_a_heat_map_and_never_more_than_forty_lines() -> None:
 def test_cores_or_nodes_are_shown_by_what_was_asked() -> None:
     panels = {panel.key: panel for panel in cpu.PANELS}
     nodes = wide(("job", "node"), [("77", "c1"), ("77", "c2")])
-    for frame, wanted in ((FRAMES["cores"], {"cores", "each_core"}), (nodes, {"cores", "each_node"})):
-        seen = about(a_run(), {"cores": frame})
+    both = wide(("job", "node", "core"), [("77", node, "0") for node in ("c1", "c2")])
+    whole = wide(("job", "node"), [("77", "c1")])  # one node on cgroup v2: nothing is known by core
+    two = a_run(nodes=2, hosts=("c1", "c2"), node_list="c[1-2]")
+    cases = (
+        (a_run(), FRAMES["cores"], {"cores", "each_core"}), (two, nodes, {"cores", "each_node"}),
+        (two, both, {"cores", "each_node", "each_core"}), (a_run(), whole, {"cores"}),
+    )
+    for run, frame, wanted in cases:
+        seen = about(run, {"cores": frame})
         assert {key for key, panel in panels.items() if panel.shown(seen)} == wanted
+
+
+def test_a_node_that_does_nothing_is_seen_beside_the_others() -> None:
+    run = a_run(nodes=8, cores=128, hosts=tuple(f"c{n}" for n in range(1, 9)))
+    frame = wide(("job", "node"), [("77", f"c{n}") for n in range(1, 9)], [16, 16, 16, 16, 16, 0, 16, 16])
+    figure = cpu.each_node(frame, about(run))
+    assert names(figure) == [*(f"c{n}" for n in range(1, 9)), "allocated"]
+    assert set(numbers(figure["data"][5])) == {0.0} and set(numbers(figure["data"][8])) == {16.0}
+
+
+def test_more_than_eight_gpus_are_rows_of_a_heat_map() -> None:
+    few = gpus("utilization_gpu", 50, labels=tuple("01234567"))
+    many = gpus("utilization_gpu", 50, labels=tuple("0123"), nodes=("g1", "g2", "g3"))
+    assert {trace["type"] for trace in gpu.compute(few, about(a_run(gpus=8)))["data"]} == {"scatter"}
+    figure = gpu.compute(many, about(a_run(gpus=12, nodes=3)))
+    assert [trace["type"] for trace in figure["data"]] == ["heatmap"]
+    assert figure["data"][0]["y"][0] == "GPU 0 · g1" and len(figure["data"][0]["y"]) == 12
+
+
+def test_several_devices_are_named_once_and_keep_their_colour_both_ways() -> None:
+    frame = wide(("what", "node"), [(what, node) for what in ("ib_in", "ib_out") for node in ("c1", "c2", "c3")], 1e9)
+    figure = network.infiniband(frame, about(a_run(nodes=3)))
+    assert names(figure) == ["c1", "c2", "c3"] * 2
+    assert [trace["showlegend"] for trace in figure["data"]] == [True] * 3 + [False] * 3
+    assert "received c1" in figure["data"][0]["hovertemplate"] and "sent c1" in figure["data"][3]["hovertemplate"]
+    assert [trace["meta"]["color"] for trace in figure["data"]] == ["s1", "s2", "s3"] * 2
 
 
 def test_memory_tells_program_from_cache() -> None:
