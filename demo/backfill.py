@@ -7,6 +7,7 @@ then the recorded rules beside them, then raw samples beside both.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from demo.series import COARSE, DAY, QUOTA_DAYS, RULE_DAYS, STEP, Block, raw_beg
 from demo.series_catalog import Catalog
 from demo.series_share import ProfileOf
 
-WINDOW = 3000  # seconds written at a time: less than the hour Prometheus allows, a multiple of both steps
+# seconds written at a time: less than half a block, which is how far back Prometheus takes samples; a multiple of both steps
+WINDOW = 3 * 3600
 Progress = Callable[[float], None]
 
 
@@ -29,30 +31,45 @@ def fill(
     end: int | None = None,
     progress: Progress | None = None,
     *,
+    totals: Path | None = None,
     profile_of: ProfileOf = profile,
 ) -> int:
     """Write the history of [begin, end), by default the quotas' 90 days up to the plan's making; gives the number of samples.
 
-    `url` is the address of an empty Prometheus that scrapes nothing yet. progress is told the part done, 0 to 1.
+    `url` is the address of an empty Prometheus that scrapes nothing yet, with blocks of 8 h or more. progress is told the
+    part done, 0 to 1. `totals` is a file that keeps what counters have added up, for catch_up and the exporters.
     Raises WriteRefused with Prometheus' words.
     """
     end = plan.made_at if end is None else end
     begin = end - QUOTA_DAYS * DAY if begin is None else begin
     raw = max(begin, raw_begin(plan))
     rules = max(begin, end - RULE_DAYS * DAY, plan.begin)
-    return _write(url, Catalog(plan, profile_of), (begin, rules, raw, end), progress, fresh=True)
+    catalog = Catalog(plan, profile_of)
+    written = _write(url, catalog, (begin, rules, raw, end), progress, fresh=True)
+    if totals:
+        catalog.save(totals)
+    return written
 
 
 def catch_up(
-    url: str, plan: Plan, since: int, until: int, progress: Progress | None = None, *, profile_of: ProfileOf = profile
+    url: str,
+    plan: Plan,
+    since: int,
+    until: int,
+    progress: Progress | None = None,
+    *,
+    totals: Path | None = None,
+    profile_of: ProfileOf = profile,
 ) -> int:
     """Write what happened while nothing scraped, raw samples and rules of (since, until); gives the number of samples.
 
     `since` is the time of the newest sample Prometheus has; jobs that ended meanwhile get their staleness markers.
     Prometheus must not scrape or evaluate rules before this is done: it would refuse older samples.
     """
-    begin = since + 1
-    return _write(url, Catalog(plan, profile_of), (begin, begin, begin, until), progress, fresh=False)
+    begin, catalog = since + 1, Catalog(plan, profile_of)
+    if totals:
+        catalog.load(totals)
+    return _write(url, catalog, (begin, begin, begin, until), progress, fresh=False)
 
 
 def _write(
@@ -110,14 +127,20 @@ class _Writer:
             times = np.arange(-(-low // every) * every, high, every, dtype=float)
             grids[every] = (times, template(times))
         known = {}
+        unseen = self._fresh or not self._first
         for block in blocks:
             times, form = grids.get(block.every, grids[STEP])
+            # only where it may show something, and one sample more for the marker of its end
+            first, last = np.searchsorted(times, (block.begin, block.end))
+            times, form = times[first : last + 1], form[first : last + 1]
             if not block.every or not len(times):
                 if block in self._known:
                     known[block] = self._known[block]
                 continue
+            if first == last and unseen and block not in self._known:
+                continue  # too short to have been scraped
             heads, before = self._known.get(block) or self._new(block, times[0] - block.every)
-            # adding 0 copies: some blocks hand out rows they keep
+            # a copy: some blocks hand out rows they keep
             values = np.array(block.values(times), float)
             sent, shown = mark_ends(values, before)
             self._sender.put(encode(heads, values, sent, form), int(sent.sum()))

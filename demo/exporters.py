@@ -1,6 +1,6 @@
 """The live exporters: one HTTP server that shows every target's series as they are now, at /<exporter>/<target>/metrics.
 
-python -m demo.exporters --plan FILE --port PORT
+python -m demo.exporters --plan FILE --port PORT --totals FILE
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from demo.series import Block
 from demo.series_catalog import TYPES, Catalog
 from demo.series_share import ProfileOf
 
+KEEP_EVERY = 600  # seconds between two savings of what counters have added up
 AHEAD = 120  # seconds jobs are looked for ahead of the clock, so that the list of blocks is made seldom
 UNTYPED = "untyped"
 
@@ -89,13 +90,24 @@ class Exporters:
         self._passing: dict[tuple[str, str], list[Block]] = {}
         self._until = -math.inf
         self._from = math.inf
+        self._totals: Path | None = None
+        self._kept_at = time.monotonic()
         self.targets = set(targets_of(self._catalog))
 
-    def warm(self, now: float) -> None:
-        """Add up the past, so that the first scrape is answered in time."""
+    def warm(self, now: float, totals: Path | None = None) -> None:
+        """Add up the past, so that the first scrape is answered in time; what was added up is then kept in `totals`."""
         with self._lock:
+            if totals:
+                self._catalog.load(totals)
             self._catalog.warm(now)
             self._renew(now)
+            self._totals = totals
+            self._keep()
+
+    def _keep(self) -> None:
+        self._kept_at = time.monotonic()
+        if self._totals:
+            self._catalog.save(self._totals)
 
     def text(self, exporter: str, instance: str, now: float) -> str | None:
         """The target's exposition; None for a target that is not there or a node that is down."""
@@ -119,6 +131,8 @@ class Exporters:
             self._passing.setdefault((block.exporter, block.instance), []).append(block)
         self._from, self._until = now, now + AHEAD
         self._catalog.forget(now)
+        if time.monotonic() - self._kept_at > KEEP_EVERY:
+            self._keep()
 
     def _down(self, exporter: str, instance: str, now: float) -> bool:
         load = self._catalog.loads.get(instance.split(":")[0])
@@ -171,9 +185,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The live exporters of the simulated cluster")
     parser.add_argument("--plan", type=Path, required=True, help="the plan's file")
     parser.add_argument("--port", type=int, required=True, help="loopback port")
+    parser.add_argument("--totals", type=Path, help="file that keeps what counters have added up")
     options = parser.parse_args()
     exporters = Exporters(load_plan(options.plan))
-    exporters.warm(time.time())
+    exporters.warm(time.time(), options.totals)
     web = server(exporters, options.port)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: threading.Thread(target=web.shutdown).start())

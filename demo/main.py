@@ -121,8 +121,9 @@ class Demo:
         database.let_reader_in(engine, plan.cluster, site.write_secret(self.folder / "reader_password"))
         prometheus = self.start_prometheus(programs)
         self.say("Filling Prometheus with the history of the metrics (about a minute)")
-        backfill.fill(self.prometheus, plan, progress=self.progress)
+        backfill.fill(self.prometheus, plan, progress=self.progress, totals=self.folder / "totals")
         set_followed(self.folder, state.made_at)
+        self.start_exporters()
         self.catch_up(plan, engine)
         state.complete = True
         write_state(self.folder, state)
@@ -131,6 +132,8 @@ class Demo:
     def resume(self, programs: servers.Programs) -> tuple[Plan, Engine, Child]:
         """Start from what is kept, brought up to now; what cannot be used is built anew."""
         try:
+            # they take longest to get ready, so they do it beside everything else
+            self.start_exporters()
             plan, password = load_plan(self.folder / "plan"), read_state(self.folder).password
             self.start_mariadb(programs, password)
             engine, prometheus = (
@@ -151,13 +154,18 @@ class Demo:
             self.say(f"Simulating the {(now - since) / 3600:.1f} hours since the last run")
         accounting.follow(engine, plan, since, now)
         # Prometheus refuses samples older than those it has of the same series
-        backfill.catch_up(self.prometheus, plan, max(since, _newest_sample(self.prometheus)), now, self.progress)
+        since = max(since, _newest_sample(self.prometheus))
+        backfill.catch_up(self.prometheus, plan, since, now, self.progress, totals=self.folder / "totals")
         set_followed(self.folder, now)
 
+    def start_exporters(self) -> None:
+        """Start the live exporters; they listen when they have added up the past."""
+        options = ["--plan", str(self.folder / "plan"), "--port", str(self.ports["exporters"])]
+        options += ["--totals", str(self.folder / "totals")]
+        self.children.start("exporters", [sys.executable, "-m", "demo.exporters", *options])
+
     def go_live(self, plan: Plan, engine: Engine, prometheus: Child) -> None:
-        """Start the exporters and the follower, then let Prometheus scrape and evaluate its rules."""
-        exporters = ["--plan", str(self.folder / "plan"), "--port", str(self.ports["exporters"])]
-        self.children.start("exporters", [sys.executable, "-m", "demo.exporters", *exporters])
+        """Start the follower, then let Prometheus scrape and evaluate its rules."""
         # a failed first scrape would end every series the history has just brought here
         self.children.wait_until(lambda: _listens(self.ports["exporters"]), "The exporters")
         address = engine.url.render_as_string(hide_password=False)

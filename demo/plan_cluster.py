@@ -15,7 +15,7 @@ H100 = "NVIDIA H100 80GB HBM3"
 MIG_PROFILE = "1g.5gb"
 CPU_NODES = 36
 CGROUP2_CPU_NODES = 4
-COUNTER_CPU_NODES = 6
+COUNTER_CPU_NODES = 2
 COMPUTE_KINDS = ("cpu", "large", "gpu")
 
 CLOUD_PROJECTS = {
@@ -39,7 +39,7 @@ def _gpus(node: str, count: int, gres: str, gpu_type: str) -> tuple[Gpu, ...]:
 def _slices(node: str, cards: int) -> tuple[Gpu, ...]:
     """Seven slices of each card, numbered through."""
     return tuple(
-        Gpu(index=i, gres=f"a100_{MIG_PROFILE}", gpu_type=A100, uuid="MIG-" + stable_uuid(node, i), mig=MIG_PROFILE)
+        Gpu(index=i, gres=f"a100_{MIG_PROFILE}", gpu_type=f"{A100} MIG {MIG_PROFILE}", uuid="MIG-" + stable_uuid(node, i), mig=MIG_PROFILE)
         for i in range(7 * cards)
     )
 
@@ -76,7 +76,6 @@ def _big_nodes() -> list[Node]:
             scratch=960 * GIB,
             idle_watts=190.0,
             core_watts=8.5,
-            counters=i == 1,
         )
         for i in (1, 2)
     ]

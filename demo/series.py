@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -62,10 +63,13 @@ class Running:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """[rows × times]: what had been counted at each time; 0 before the start, the total after the last bucket."""
-        place = np.clip((times - self.start) / BUCKET, 0, self.buckets)
+        place = np.minimum(np.maximum((times - self.start) / BUCKET, 0), self.buckets)
         whole = np.minimum(place.astype(np.int64), self.buckets - 1)
-        low = self.sums[:, whole]
-        return low + (self.sums[:, whole + 1] - low) * (place - whole)
+        low, high = self.sums.take(whole, axis=1), self.sums.take(whole + 1, axis=1)
+        high -= low
+        high *= place - whole
+        high += low
+        return high
 
 
 class Levels:
@@ -78,7 +82,7 @@ class Levels:
     def at(self, times: np.ndarray) -> np.ndarray:
         """[rows × times]: the bucket each time lies in; outside, the nearest one's."""
         place = ((times - self.start) // BUCKET).astype(np.int64)
-        return self.rows[:, np.clip(place, 0, self.rows.shape[1] - 1)]
+        return self.rows.take(np.minimum(np.maximum(place, 0), self.rows.shape[1] - 1), axis=1)
 
 
 @dataclass(frozen=True)
@@ -92,29 +96,31 @@ class Hum:
     seed: int
     daily: float = 0.4
 
-    def _waves(self) -> list[tuple[float, float, float]]:
-        phases = np.random.default_rng(self.seed).uniform(-0.6, 0.6, 3)
-        # the daily wave peaks in the afternoon; the others only keep a line from being straight
-        return [
-            (self.daily, DAY, -0.7 * math.pi + phases[0]),
-            (0.2, 5400 + 60 * (self.seed % 50), 5 * phases[1]),
-            (0.15, 900 + 10 * (self.seed % 30), 5 * phases[2]),
-        ]
-
     def rate(self, times: np.ndarray) -> np.ndarray:
         """The rate at each time, in the mean's unit."""
-        return self.mean * (1 + sum(a * np.sin(2 * np.pi * times / p + phi) for a, p, phi in self._waves()))
+        waves = _waves(self.seed, self.daily)
+        return self.mean * (1 + sum(a * np.sin(times * (2 * math.pi / p) + phi) for a, p, phi in waves))
 
     def total(self, times: np.ndarray, since: float | np.ndarray) -> np.ndarray:
         """The integral of the rate from `since` to each time."""
 
         def integral(t: np.ndarray | float) -> np.ndarray:
-            waves = sum(
-                a * p / (2 * np.pi) * np.cos(2 * np.pi * np.asarray(t) / p + phi) for a, p, phi in self._waves()
-            )
-            return self.mean * (np.asarray(t, float) - waves)
+            waves = _waves(self.seed, self.daily)
+            return t - sum(a * p / (2 * math.pi) * np.cos(t * (2 * math.pi / p) + phi) for a, p, phi in waves)
 
-        return np.maximum(integral(times) - integral(since), 0)
+        return np.maximum(self.mean * (integral(times) - integral(since)), 0)
+
+
+@lru_cache(maxsize=8192)
+def _waves(seed: int, daily: float) -> tuple[tuple[float, float, float], ...]:
+    """Part of the mean, period in seconds and phase of each wave of a hum."""
+    phases = np.random.default_rng(seed).uniform(-0.6, 0.6, 3).tolist()
+    # the daily wave peaks in the afternoon; the others only keep a line from being straight
+    return (
+        (daily, float(DAY), -0.7 * math.pi + phases[0]),
+        (0.2, float(5400 + 60 * (seed % 50)), 5 * phases[1]),
+        (0.15, float(900 + 10 * (seed % 30)), 5 * phases[2]),
+    )
 
 
 class Boots:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+from pathlib import Path
+
 import numpy as np
 
-from demo import series_cloud, series_hosts, series_job, series_lustre
+from demo import series_cloud, series_hardware, series_hosts, series_job, series_lustre
 from demo.model import Plan
 from demo.series import Block, raw_begin
 from demo.series_cloud import cloud_blocks
@@ -15,7 +19,7 @@ from demo.series_lustre import IDLE, FileSystemLoad, RunIos, job_blocks, target_
 from demo.series_node import SLACK, NodeLoad
 from demo.series_share import ProfileOf, Tables
 
-TYPES = {**series_job.TYPES, **series_hosts.TYPES, **series_lustre.TYPES, **series_cloud.TYPES}
+TYPES = {**series_job.TYPES, **series_hosts.TYPES, **series_hardware.TYPES, **series_lustre.TYPES, **series_cloud.TYPES}
 
 
 class Catalog:
@@ -55,10 +59,31 @@ class Catalog:
         self.tables.forget(before - 2 * SLACK)
         self.ios.forget(before - 2 * SLACK)
 
+    def save(self, path: Path) -> None:
+        """Keep what counters have added up, all or nothing, so that the next start need not."""
+        totals = {name: load.totals() for name, load in self.loads.items()}
+        totals |= {f"lustre/{load.fs}": load.totals() for load in self.file_systems}
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(pickle.dumps((self.plan.made_at, self.plan.seed, totals), pickle.HIGHEST_PROTOCOL))
+        os.replace(new, path)
+
+    def load(self, path: Path) -> None:
+        """Go on from what save() kept of the same plan; without it everything is added up again. Only for the demo's own files."""
+        try:
+            made_at, seed, totals = pickle.loads(path.read_bytes())
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+            return
+        if (made_at, seed) == (self.plan.made_at, self.plan.seed):
+            for name, load in self.loads.items():
+                load.go_on(totals[name])
+            for load in self.file_systems:
+                load.go_on(totals[f"lustre/{load.fs}"])
+
     def warm(self, now: float) -> None:
         """Add up, once, what ran since raw history began, so that the first answers do not have to."""
         # node by node in time order would hold all tables at once; a day at a time does not
-        for moment in [*np.arange(raw_begin(self.plan), now, 6 * 3600.0), now]:
+        begin = max(raw_begin(self.plan), min((load.totals()[1] for load in self.loads.values()), default=0))
+        for moment in [*np.arange(begin, now, 6 * 3600.0), now]:
             for load in self.loads.values():
                 load.counters(np.array([moment]))
             for load in self.file_systems:

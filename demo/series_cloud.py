@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from demo.model import Plan, Vm
@@ -43,8 +45,11 @@ SHOWN = [
 TYPES = {**{f"libvirtd_{name}": "counter" for name in COUNTED}, **{f"libvirtd_{name}": "gauge" for name in SHOWN}}
 
 
-def vm_block(plan: Plan, vm: Vm) -> Block:
-    """One running domain; times in ns, balloon in KiB, block sizes in bytes."""
+FIXED = ("domain_domain_state", "domain_balloon_current", "domain_balloon_maximum", *SHOWN[6:])
+
+
+def vm_blocks(plan: Plan, vm: Vm) -> list[Block]:
+    """One running domain; times in ns, balloon in KiB, block sizes in bytes. What never changes is rarer in the history."""
     base = {
         "uuid": vm.uuid,
         "instance_type": vm.flavour,
@@ -54,31 +59,40 @@ def vm_block(plan: Plan, vm: Vm) -> Block:
     }
     net = {"interface": f"tap{vm.uuid[:8]}"}
     block = {"device": "vda", "path": f"/var/lib/nova/instances/{vm.uuid}/disk"}
-    names = [name for name in (*COUNTED, *SHOWN) if "vcpu" not in name]
-    labels = [
-        {"__name__": f"libvirtd_{name}", **base, **(net if "_net_" in name else block if "_block_" in name else {})}
-        for name in names
-    ]
-    for name in ("vcpu_time", "vcpu_state"):
-        labels += [{"__name__": f"libvirtd_domain_{name}", **base, "vcpu": str(cpu)} for cpu in range(vm.vcpus)]
+
+    def named(names: Iterable[str]) -> list[dict[str, str]]:
+        more = ((name, net if "_net_" in name else block if "_block_" in name else {}) for name in names)
+        return [
+            {"__name__": f"libvirtd_{name}", **base, **extra, **cpu}
+            for name, extra in more
+            for cpu in ([{"vcpu": str(cpu)} for cpu in range(vm.vcpus)] if "vcpu" in name else [{}])
+        ]
+
     since = raw_begin(plan) - 86400.0 * (vm.seed % 90 + 1)
     cpu = Hum(min(vm.busy, 0.52), vm.seed, 0.5)
     flows = [Hum(mean * (0.2 + vm.busy), vm.seed + 1 + n) for n, mean in enumerate((4e6, 3e6, 1e6, 3e6))]
 
+    memory, disk = vm.memory / KIB, float(vm.disk)
+
     def values(times: np.ndarray) -> np.ndarray:
         busy = cpu.total(times, since) * 1e9
         rx, tx, read, written = (np.floor(flow.total(times, since)) for flow in flows)
-        whole, same = np.floor(busy * vm.vcpus), np.ones(len(times))
+        whole = np.floor(busy * vm.vcpus)
         rows = [times - since, whole, np.floor(whole * 0.85), np.floor(whole * 0.15), rx, tx, rx // 1100, tx // 1100]
         rows += [read, written, read // 32768, written // 16384, read * 8, written * 12, written // 500000]
-        memory, disk = vm.memory / KIB, float(vm.disk)
         free = memory * (0.75 - 0.6 * np.minimum(cpu.rate(times), 1))
-        rows += [same, memory * same, memory * same, np.rint(free), np.rint(free * 0.7), np.rint(memory - free * 0.6)]
-        rows += [np.rint(disk * 0.4) * same, disk * same, np.rint(disk * 0.42) * same]
-        rows += [np.floor(busy)] * vm.vcpus + [same] * vm.vcpus
+        rows += [np.floor(busy)] * vm.vcpus
+        rows += [np.rint(free), np.rint(free * 0.7), np.rint(memory - free * 0.6)]
         return np.vstack(rows)
 
-    return Block(exporter=EXPORTER, instance=f"{vm.host}:{PORT}", labels=labels, values=values)
+    sizes = [1.0, memory, memory, np.rint(disk * 0.4), disk, np.rint(disk * 0.42), *[1.0] * vm.vcpus]
+    column = np.array(sizes)[:, None]
+    moving = [name for name in (*COUNTED, *SHOWN) if name not in FIXED]
+    common = {"exporter": EXPORTER, "instance": f"{vm.host}:{PORT}"}
+    return [
+        Block(**common, labels=named(moving), values=values),
+        Block(**common, labels=named(FIXED), values=lambda t: np.repeat(column, len(t), axis=1), every=COARSE),
+    ]
 
 
 def openstack_block(plan: Plan) -> Block:
@@ -115,4 +129,4 @@ def cloud_blocks(plan: Plan) -> list[Block]:
     """Every block of the cloud; none where the plan has no machines of it."""
     if not plan.vms and not plan.cloud_projects:
         return []
-    return [*(vm_block(plan, vm) for vm in plan.vms), openstack_block(plan)]
+    return [*(block for vm in plan.vms for block in vm_blocks(plan, vm)), openstack_block(plan)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from demo.model import Node, Plan, PlannedRun
-from demo.series import COARSE, DAY, Block, Hum, run_end, seed_of
+from demo.series import COARSE, DAY, Block, run_end, seed_of
 
 EXPORTER = "slurm_exporter"
 INSTANCE = "sched1:8080"
@@ -115,7 +115,19 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
         parts.append(_queue_part("slurm_partition_jobs_", {"partition": name}, QueueView(plan, jobs)))
     parts += [_state_part(view), _shares_part(plan)]
     blocks = [Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values) for labels, values in parts]
-    return blocks
+    return [*blocks, _features_block(view)]
+
+
+def _features_block(view: NodesView) -> Block:
+    """Which features a node has, always 1."""
+    labels = [
+        {"__name__": "slurm_node_features_info", "node": node.name, "features": _features(node)} for node in view.nodes
+    ]
+
+    def values(times: np.ndarray) -> np.ndarray:
+        return np.ones((len(labels), len(times)))
+
+    return Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values, every=COARSE)
 
 
 def _cluster_part(prefix: str, extra: dict[str, str], view: NodesView, chosen: np.ndarray):  # noqa: ANN202 - a Part
@@ -150,15 +162,12 @@ def _state_part(view: NodesView):  # noqa: ANN202 - a Part
         for state in LONG_STATES
     ]
     labels += [{"__name__": "slurm_node_down", "node": node.name} for node in view.nodes]
-    labels += [
-        {"__name__": "slurm_node_features_info", "node": node.name, "features": _features(node)} for node in view.nodes
-    ]
 
     def values(times: np.ndarray) -> np.ndarray:
         state = view.at(times)[2]
         shown = state[:, None, :] == np.arange(len(LONG_STATES))[None, :, None]
         info = np.where(shown, 1.0, np.nan).reshape(-1, len(times))
-        return np.vstack([info, (state == 3).astype(float), np.ones(state.shape)])
+        return np.vstack([info, (state == 3).astype(float)])
 
     return labels, values
 
@@ -208,7 +217,8 @@ def quota_blocks(plan: Plan) -> list[Block]:
     rng = np.random.default_rng(seed_of(plan.seed, "quota"))
     sizes = np.array([size * rng.lognormal(0, 0.8) for *_, size in owners])
     growth = rng.uniform(-0.001, 0.006, len(owners))  # a day
-    hums = [Hum(1.0, seed_of(plan.seed, owner), 0.1) for owner in owners]
+    # a daily wave of each owner's own
+    phases = rng.uniform(0, 2 * np.pi, len(owners))[:, None]
     labels = [
         {"__name__": name, "path": path, kind: who}
         for name in ("lfs_quota_kbytes", "lfs_quota_inodes")
@@ -219,7 +229,7 @@ def quota_blocks(plan: Plan) -> list[Block]:
         # usage is looked at once an hour, so the figures stand still in between
         hours = np.floor(times / 3600) * 3600
         days = (hours - plan.made_at) / DAY
-        swing = np.vstack([1 + 0.02 * (hum.rate(hours) - 1) for hum in hums])
+        swing = 1 + 0.003 * np.sin(2 * np.pi * days + phases)
         kilobytes = np.rint(sizes[:, None] * (1 + growth[:, None] * days) * swing)
         return np.vstack([kilobytes, np.rint(kilobytes / 900)])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from demo.model import BUCKET, Plan, PlannedRun
-from demo.series import Block, Hum, Running, raw_begin, run_end, seed_of
+from demo.series import COARSE, Block, Hum, Running, raw_begin, run_end, seed_of
 from demo.series_share import Tables
 
 EXPORTER = "lustre_exporter"
@@ -15,6 +15,7 @@ IDLE = 600  # seconds after which an idle job's stats vanish
 OSTS = 8
 MIB = 2**20
 BYTES = ("read_bytes", "write_bytes")
+MOVED = (*BYTES, "read_samples", "write_samples")
 OPERATIONS = [
     "open",
     "close",
@@ -82,7 +83,7 @@ class Servers:
     @staticmethod
     def _draw(key: tuple[int, int, str]) -> dict[int, float]:
         rng = np.random.default_rng(seed_of(*key))
-        chosen = rng.choice(OSTS, int(rng.integers(2, 5)), replace=False)
+        chosen = rng.choice(OSTS, int(rng.integers(1, 4)), replace=False)
         parts = rng.uniform(0.6, 1.4, len(chosen))
         return {int(n): float(part) for n, part in zip(chosen, parts / parts.sum(), strict=True)}
 
@@ -165,7 +166,7 @@ def job_blocks(io: RunIo, servers: Servers) -> list[Block]:
         labels = [
             {"__name__": f"lustre_job_{name}_total", "component": "ost", "target": f"{io.fs}-OST{ost:04x}", **base}
             for ost, _ in osts
-            for name in (*BYTES, "read_samples", "write_samples")
+            for name in MOVED
         ]
         blocks.append(_job_block(io, instance, labels, _ost_values(io, [part for _, part in osts])))
     if io.meta is not None:
@@ -228,6 +229,14 @@ class FileSystemLoad:
             total[2 * OSTS + OPERATIONS.index(name)] += hum.total(times, self.since)
         return np.floor(total)
 
+    def totals(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is added up so far, for go_on() in another process."""
+        return self._done, self._folded
+
+    def go_on(self, totals: tuple[np.ndarray, np.ndarray]) -> None:
+        """Take over what another process has added up."""
+        self._done, self._folded = totals
+
     def _add(self, total: np.ndarray, run: PlannedRun, times: np.ndarray) -> None:
         begin = np.array([float(self.since)])
         for io in self.ios.of(run):
@@ -245,24 +254,38 @@ class FileSystemLoad:
 
 
 def target_blocks(load: FileSystemLoad) -> list[Block]:
-    """The targets' own series, one block for each server of the file system."""
+    """The targets' own series, for each server of the file system: counters, and space that hardly moves."""
     servers, fs = load.ios.servers, load.fs
     by_server: dict[str, list[int]] = {}
     for ost in range(OSTS):
         by_server.setdefault(servers.ost[fs, ost], []).append(ost)
-    blocks = [
-        Block(exporter=EXPORTER, instance=instance, labels=_ost_labels(fs, osts), values=_target_values(load, osts))
-        for instance, osts in by_server.items()
-    ]
+    blocks = []
+    for instance, osts in by_server.items():
+        names = [{"component": "ost", "target": f"{fs}-OST{ost:04x}"} for ost in osts]
+        moved = [{"__name__": f"lustre_{name}_total", **target} for target in names for name in MOVED]
+        blocks.append(Block(exporter=EXPORTER, instance=instance, labels=moved, values=_target_values(load, osts)))
+        space = [(target, 120.0 * 2**40 / 1024, 0.55 + 0.02 * ost) for target, ost in zip(names, osts, strict=True)]
+        blocks.append(_space_block(load, instance, space))
     mdt = {"component": "mdt", "target": f"{fs}-MDT0000"}
     labels = [{"__name__": "lustre_stats_total", **mdt, "operation": name} for name in OPERATIONS]
-    labels += [{"__name__": name, **mdt} for name in _SPACE]
 
     def meta(times: np.ndarray) -> np.ndarray:
-        return np.vstack([load.counters(times)[2 * OSTS :], _space(load, times, 2.0 * 2**40 / 1024, 0.35)])
+        return load.counters(times)[2 * OSTS :]
 
     blocks.append(Block(exporter=EXPORTER, instance=servers.mdt[fs], labels=labels, values=meta))
+    blocks.append(_space_block(load, servers.mdt[fs], [(mdt, 2.0 * 2**40 / 1024, 0.35)]))
     return blocks
+
+
+def _space_block(load: FileSystemLoad, instance: str, targets: list[tuple[dict[str, str], float, float]]) -> Block:
+    """Space of (target labels, KiB, part used)."""
+    return Block(
+        exporter=EXPORTER,
+        instance=instance,
+        labels=[{"__name__": name, **target} for target, _, _ in targets for name in _SPACE],
+        values=lambda times: np.vstack([_space(load, times, size, used) for _, size, used in targets]),
+        every=COARSE,
+    )
 
 
 _SPACE = (
@@ -276,17 +299,6 @@ _SPACE = (
 )
 
 
-def _ost_labels(fs: str, osts: list[int]) -> list[dict[str, str]]:
-    names = (
-        "lustre_read_bytes_total",
-        "lustre_write_bytes_total",
-        "lustre_read_samples_total",
-        "lustre_write_samples_total",
-        *_SPACE,
-    )
-    return [{"__name__": name, "component": "ost", "target": f"{fs}-OST{ost:04x}"} for ost in osts for name in names]
-
-
 def _space(load: FileSystemLoad, times: np.ndarray, kibibytes: float, used: float) -> np.ndarray:
     full = used + 0.0004 * (times - load.since) / 3600 % 0.2
     free = np.rint(kibibytes * (1 - full))
@@ -298,17 +310,10 @@ def _space(load: FileSystemLoad, times: np.ndarray, kibibytes: float, used: floa
 
 def _target_values(load: FileSystemLoad, osts: list[int]) -> Callable[[np.ndarray], np.ndarray]:
     def values(times: np.ndarray) -> np.ndarray:
-        counted = load.counters(times)
-        rows = []
+        counted, rows = load.counters(times), []
         for ost in osts:
             read, written = counted[ost], counted[OSTS + ost]
-            rows += [
-                read,
-                written,
-                read // (4 * MIB),
-                written // MIB,
-                _space(load, times, 120.0 * 2**40 / 1024, 0.55 + 0.02 * ost),
-            ]
+            rows += [read, written, read // (4 * MIB), written // MIB]
         return np.vstack(rows)
 
     return values

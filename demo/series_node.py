@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from demo.model import Node, Plan
@@ -45,16 +47,24 @@ class NodeLoad:
 
     def _reset(self, since: float) -> None:
         self._since, self._clock = since, -np.inf
-        self._last: tuple[object, np.ndarray] = (None, np.zeros((0, 0)))
+        self._kept: dict[object, np.ndarray] = {}
         self._done = np.zeros(self.rows)
         self._folded = np.zeros(len(self.numbers), bool)
 
     def counters(self, times: np.ndarray) -> np.ndarray:
         """[rows × times]: user seconds by core, system seconds by core, FLOWS in bytes, HARDWARE by core; ascending times."""
-        key = (times[0], times[-1], len(times))
-        if self._last[0] != key:
-            self._last = (key, self._counters(times))
-        return self._last[1]
+        return self._once("counters", times, self._counters)
+
+    def _once(self, what: str, times: np.ndarray, make: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Several blocks ask for the same on two grids; only the newest answers are kept."""
+        key = (what, times[0], times[-1], len(times))
+        found = self._kept.get(key)
+        if found is None:
+            found = make(times)
+            while len(self._kept) >= 4:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = found
+        return found
 
     def _counters(self, times: np.ndarray) -> np.ndarray:
         since = self.boots.since(times)
@@ -80,8 +90,9 @@ class NodeLoad:
         cores, clipped = self.node.cores, np.minimum(times, table.end)
         mine, begin = np.array(table.share.cores, int), np.array([since])
         seconds = table.cores.at(clipped) - table.cores.at(begin)
-        total[mine] += seconds * table.user_share
-        total[mine + cores] += seconds * (1 - table.user_share)
+        user = seconds * table.user_share
+        total[mine] += user
+        total[mine + cores] += seconds - user
         total[2 * cores : 2 * cores + len(FLOWS)] += table.flows.at(clipped) - table.flows.at(begin)
         if table.hardware is not None:
             counted = table.hardware.at(clipped) - table.hardware.at(begin)
@@ -113,6 +124,9 @@ class NodeLoad:
 
     def gauges(self, times: np.ndarray) -> np.ndarray:
         """[5 × times]: program bytes, page cache bytes, runnable threads, scratch bytes, busy cores; ground load included."""
+        return self._once("gauges", times, self._gauges)
+
+    def _gauges(self, times: np.ndarray) -> np.ndarray:
         sums = np.zeros((5, len(times)))
         for table in self.running(times):
             sums += table.load.at(times) * table.alive(times)
@@ -125,8 +139,16 @@ class NodeLoad:
         sums[4] = np.minimum(sums[4] + busy, self.node.cores)
         return sums
 
+    def totals(self) -> tuple[float, float, np.ndarray, np.ndarray]:
+        """What is added up so far; another process that has the same plan goes on from it through go_on()."""
+        return self._since, self._clock, self._done, self._folded
+
+    def go_on(self, totals: tuple[float, float, np.ndarray, np.ndarray]) -> None:
+        """Take over what another process has added up."""
+        self._since, self._clock, self._done, self._folded = totals
+
     def gpu_watts(self, times: np.ndarray) -> dict[int, np.ndarray]:
-        """GPU or slice index → watts; idle watts where no run holds it (a slice's idle share is the card's)."""
+        """GPU or slice index → its own watts; idle watts where no run holds it (a slice's idle share is the card's)."""
         idle = {gpu.index: 0.0 if gpu.mig else gpu_model(gpu).idle_watts for gpu in self.node.gpus}
         watts = {index: np.full(len(times), float(value)) for index, value in idle.items()}
         for table in self.running(times):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -43,23 +44,38 @@ class ShareTable:
         self.run, self.share, self.node = run, share, node
         self.start, self.end = start, run_end(run.end, plan)
         self.user_share = profile.user_share
-        cpu = np.asarray(profile.cpu, float)
+        self._profile, self._cpu = profile, np.asarray(profile.cpu, float)
         # cgroup v2 knows no per-core figure: the exporter spreads the total evenly
         self.even = node.cgroup == 2
-        self.cores = Running(start, cpu)
+        self.cores = Running(start, self._cpu)
         self.memory = Levels(start, _memory(share, profile))
-        self.counts = Levels(start, np.vstack([profile.processes, *profile.threads.values()]).astype(float))
         self.states = tuple(profile.threads)
         self.exe_names = tuple(profile.exes)
         self.exes = Running(start, np.vstack(list(profile.exes.values())).astype(float)) if profile.exes else None
-        self.flows = Running(start, np.vstack([getattr(profile, name) for name in FLOWS]).astype(float))
-        self.load = Levels(start, _load(profile, cpu))
         self.gpus = {
             index: Levels(start, np.vstack([getattr(gpu, name) for name in GPU_LEVELS + GPU_FLOWS]).astype(float))
             for index, gpu in profile.gpus.items()
         }
-        self.hardware = Running(start, _hardware(profile, cpu)) if node.counters else None
         self.io = _io(profile)
+
+    # what recorded rules do not look at is made when raw samples need it
+
+    @cached_property
+    def counts(self) -> Levels:
+        profile = self._profile
+        return Levels(self.start, np.vstack([profile.processes, *profile.threads.values()]).astype(float))
+
+    @cached_property
+    def flows(self) -> Running:
+        return Running(self.start, np.vstack([getattr(self._profile, name) for name in FLOWS]).astype(float))
+
+    @cached_property
+    def load(self) -> Levels:
+        return Levels(self.start, _load(self._profile, self._cpu))
+
+    @cached_property
+    def hardware(self) -> Running | None:
+        return Running(self.start, _hardware(self._profile, self._cpu)) if self.node.counters else None
 
     def core_seconds(self, times: np.ndarray) -> np.ndarray:
         """[cores × times]: CPU seconds as the exporter gives them for each core of the share."""

@@ -132,6 +132,7 @@ def prometheus() -> Iterator[tuple[str, subprocess.Popen, Path]]:
             f"--storage.tsdb.path={place}/data",
             f"--web.listen-address=127.0.0.1:{port}",
         ]
+        options += ["--storage.tsdb.min-block-duration=8h", "--storage.tsdb.max-block-duration=8h"]
         options += ["--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver", "--log.level=error"]
         process = subprocess.Popen([program("prometheus"), *options], **QUIET)
         try:
