@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from datasources.sources import Sources
 
 Frames = Mapping[str, "pd.DataFrame | Exception | Any"]
-Figure = dict[str, Any]  # a plain plotly figure {data, layout}: measured 4 to 7 times faster to build than go.Figure; a test validates each
+Figure = dict[
+    str, Any
+]  # a plain plotly figure {data, layout}: measured 4 to 7 times faster to build than go.Figure; a test validates each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ class Section:
     eager: bool = False
     in_contents: bool = True
     refresh: bool = True  # False: not fetched again by the refresh timer
+    # what the CSV links of the blocks deliver, where that is more than is shown; like query, and under the same checks
+    export: Callable[[Sources, Viewer, Subject, TimeRange], Frames] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

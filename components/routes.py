@@ -18,6 +18,7 @@ from components.ask import Registry, read, section_id
 from components.present import to_csv
 from components.records import Page, Section
 from components.section import Bug, Turns, collect, failed, refusal
+from components.text import _
 from core.errors import NotSignedIn, TurtleError
 from core.viewer import ANYONE, STAFF
 from datasources.prometheus.client import recording
@@ -59,6 +60,12 @@ def _frame_of(section: Section, key: str) -> str | None:
     return panels.get(key) or (key if key in blocks or key in panels.values() else None)
 
 
+def _cut_line(table: pd.DataFrame) -> str:
+    """The last line of a file that does not hold everything; "" for a whole one."""
+    cut = table.attrs.get("cut")
+    return "" if cut is None else "# " + _("cut after %(rows)s rows: narrow the filters to get the rest", rows=cut) + "\n"
+
+
 def _status_of(failure: object) -> int:
     if isinstance(failure, Bug):
         return 500
@@ -75,6 +82,8 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         name = _frame_of(part, frame)
         if name is None:
             abort(404)
+        if part.export is not None and name in {block.csv for block in part.blocks}:
+            part = replace(part, query=part.export)
         try:
             frames = _read(sources, turns, found, part)
         except NotSignedIn:
@@ -84,7 +93,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         table = frames.get(name) if isinstance(frames, Mapping) else frames
         if not isinstance(table, pd.DataFrame):
             return _plain(_status_of(table), failed(table))
-        answer = Response(to_csv(table), mimetype="text/csv")
+        answer = Response(to_csv(table) + _cut_line(table), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="{page}-{section}-{frame}.csv"'
         return answer
 
@@ -114,7 +123,8 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
 
     @gate.requires(ANYONE)
     def readyz() -> Response:
-        state = ready(sources)
+        # anybody may ask, so those who ask at once share one look (nothing is kept)
+        state = sources.cache.get_or_make(("ready",), 0, lambda: ready(sources))
         return Response(orjson.dumps(state), status=200 if all(state.values()) else 503, mimetype="application/json")
 
     app.server.add_url_rule(f"{base}export/<page>/<section>/<frame>", "export", export)

@@ -41,6 +41,28 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value) or value is pd.NaT or value is pd.NA
 
 
+def share_cell(value: float | None, role: str | Callable[[Any], str] = "used", title: str = "") -> Any:
+    """A share of 0..1 as percent with a bar; – without one. `title` is said on hover."""
+    if _missing(value):
+        return html.Span(text.NONE, title=title or None)
+    colour = role(value) if callable(role) else role
+    return html.Div([text.percent(value), parts.meter(value, colour)], title=title or None)
+
+
+def picker(ident: str) -> html.Button:
+    """A box to tick: this row is one of those to compare (see pick_bar)."""
+    return html.Button(
+        parts.icon("check2"), type="button", role="checkbox", className="tt-pick", title=_("Compare"),
+        **{"aria-checked": "false", "data-pick": ident, "aria-label": _("Compare %(job)s", job=ident)},
+    )  # fmt: skip
+
+
+def pick_bar(href: str, most: int) -> html.A:
+    """The button that compares the rows ticked; the browser's script shows it from two rows on, up to `most`."""
+    words = [parts.icon("arrow-left-right"), html.Span(_("Compare")), html.Span("", **{"data-picked": "1"})]
+    return html.A(words, href=href, className="tt-btn tt-btn-small tt-compare", hidden=True, **{"data-compare": href, "data-most": str(most)})
+
+
 def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     value = row.get(column.key)
     none = _missing(value)
@@ -49,8 +71,7 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     elif none:
         shown = text.NONE
     elif column.kind == "bar":
-        role = column.role(value) if callable(column.role) else column.role
-        shown = [text.percent(value), parts.meter(value, role)]
+        shown = share_cell(value, column.role)
     elif column.kind == "code":
         shown = html.Code(str(value))
     else:
@@ -58,18 +79,21 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     classes = ["num tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
     sort = "" if none else str(value)
     clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
-    return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort})
+    # a phone shows the rest of an opened row below it, each with its name
+    label = {} if column.phone else {"data-label": _(column.title) if column.title else ""}
+    return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort}, **label)
 
 
 def _heading(column: Column, sortable: bool) -> html.Th:
     classes = ["tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
     number = column.kind not in ("text", "code", "state")
+    sortable = sortable and bool(column.title)
     attributes = (
         {"data-col": "number" if number else "text", "tabIndex": "0", "role": "columnheader"} if sortable else {}
     )
     return html.Th(
-        _(column.title),
-        title=_(column.help) or None,
+        _(column.title) if column.title else "",
+        title=_(column.help) if column.help else None,
         className=" ".join(filter(None, classes)) or None,
         scope="col",
         **attributes,

@@ -28,7 +28,7 @@ from datasources.slurm.jobs import runs_of
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages.job_head import plain_id, role_of
-from pages.jobs_query import with_use
+from pages.jobs_use import task_use
 
 MS_PER_HOUR = 3_600_000
 KINDS = ("cores", "memory", "gpus")
@@ -62,9 +62,7 @@ def span(sources: Sources, viewer: Viewer, subject: CompareView, now: int) -> tu
 def query_table(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange) -> Frames:
     """Frame jobs: one row a job with what it was given and used (columns as the list of jobs, and queued in s)."""
     found = the_runs(sources, viewer, subject)
-    fields = list(vars(found[0])) if hasattr(found[0], "__dict__") else list(Run.__dataclass_fields__)
-    frame = pd.DataFrame([{name: getattr(run, name) for name in fields} | {"array_counts": None} for run in found], dtype=object)
-    shown = with_use(sources, viewer, frame, when)
+    shown = task_use(sources, viewer, found, when)
     shown["queued"] = [(run.start or run.end or when.now) - run.submit for run in found]
     return {"jobs": shown, "missing": len(subject.jobs) - len(found)}
 

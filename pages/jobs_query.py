@@ -9,19 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.facts import FACTS_VERSION
 from components.records import Frames
-from core.errors import NoData, NotFound, SourceError, TurtleError, Why
+from core.errors import NoData, NotFound, TurtleError, Why
 from core.subjects import Subject, parse_jobs, user
 from core.timerange import TimeRange
 from core.viewer import Viewer
-from datasources.portal.facts import stored_facts
 from datasources.prometheus import job_batches_user, job_frames
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.run import fetch, reason_for_empty
 from datasources.slurm.cluster import current_use
 from datasources.slurm.jobs import JobFilter, jobs_page
 from datasources.sources import Sources
+from pages.jobs_use import with_use
 
 EVERYBODY = "*"
 STATES = (
@@ -30,9 +29,8 @@ STATES = (
 )
 ORDERS = ("submit", "start", "end", "id")
 PAGE = 50
-PAGE_WASTE = 300  # looked through for jobs with something to act on
+PAGE_WASTE = 100  # looked through for jobs with something to act on
 FILTERS = ("user", "state", "partition", "account", "name", "id", "node", "waste", "order", "asc", "cursor")
-SHARES = ("cpu_efficiency", "memory_efficiency", "gpu_use")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +50,7 @@ class JobsView(Subject):
     ascending: bool = False
     cursor: str = ""
     timed: bool = False
+    span: tuple[tuple[str, str], ...] = ()  # the range as the address writes it
 
     def query(self, **changes: str) -> dict[str, str]:
         """The query of this view's address, with changes; "" leaves a parameter out, and so starts at the first page."""
@@ -73,10 +72,11 @@ def subject_of(params: Mapping[str, str]) -> JobsView:
         parse_jobs(ids)
     states = tuple(word for word in params.get("state", "").upper().split(",") if word in STATES)
     order = params.get("order", "submit")
+    span = tuple((name, params[name]) for name in ("from", "to") if params.get(name))
     texts = {name: params.get(name, "").strip()[:128] for name in ("partition", "account", "name", "node")}
     return JobsView(
         id=wanted, user=wanted, states=states, ids=ids, waste=params.get("waste") == "1", order=order if order in ORDERS else "submit",
-        ascending=params.get("asc") == "1", cursor=params.get("cursor", ""), timed=bool(params.get("from") or params.get("to")), **texts,
+        ascending=params.get("asc") == "1", cursor=params.get("cursor", ""), timed=bool(span), span=span, **texts,
     )
 
 
@@ -151,71 +151,23 @@ def files(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) 
     return {key: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for key, part in parts.items()}
 
 
-def filter_of(viewer: Viewer, subject: JobsView, when: TimeRange) -> JobFilter:
+def filter_of(viewer: Viewer, subject: JobsView, when: TimeRange, *, fold: bool = True) -> JobFilter:
     """The list's filter; the time range counts only if the address names one."""
     return JobFilter(
         user=whose(viewer, subject), account=subject.account or None, partition=subject.partition or None, states=subject.states,
         name=subject.name, ids=parse_jobs(subject.ids) if subject.ids else None, node=subject.node or None,
-        since=when.start if subject.timed else None, until=when.end if subject.timed else None,
+        since=when.start if subject.timed else None, until=when.end if subject.timed else None, fold=fold,
     )
 
 
 def listed(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
-    """Frame jobs: jobs_page's columns with cpu_efficiency, memory_efficiency, gpu_use, time_share (shares), to_act; objects next, previous."""
+    """Frame jobs: jobs_page's columns and those of jobs_use.with_use; objects next, previous, complete, searched (jobs looked at)."""
     page = jobs_page(
         sources, viewer=viewer, filter=filter_of(viewer, subject, when), order=subject.order, descending=not subject.ascending,
         cursor=subject.cursor or None, limit=PAGE_WASTE if subject.waste else PAGE,
     )
     frame = with_use(sources, viewer, page.frame, when)
+    searched = len(frame)
     if subject.waste:
         frame = frame[frame["to_act"] > 0]
-    return {"jobs": frame, "next": page.next, "previous": page.previous, "complete": page.complete}
-
-
-def with_use(sources: Sources, viewer: Viewer, frame: pd.DataFrame, when: TimeRange) -> pd.DataFrame:
-    """A list of jobs with what each used: stored facts of finished ones, present use of running ones."""
-    shown = frame.copy()
-    for name in (*SHARES, "time_share"):
-        shown[name] = float("nan")
-    shown["to_act"] = 0
-    if shown.empty:
-        return shown
-    limits = pd.to_numeric(shown["limit"], errors="coerce")
-    elapsed = pd.to_numeric(shown["elapsed"], errors="coerce")
-    share = elapsed / limits.where((limits > 0) & (limits != math.inf))
-    shown["time_share"] = share.where(shown["start"].notna()).astype(float)
-    _add_stored(sources, viewer, shown)
-    _add_running(sources, viewer, shown, when)
-    return shown
-
-
-def _add_stored(sources: Sources, viewer: Viewer, shown: pd.DataFrame) -> None:
-    ids = [int(number) for number in shown.loc[shown["end"].notna(), "job_db_inx"]]
-    if not ids:
-        return
-    try:
-        facts = stored_facts(sources, viewer=viewer, job_db_inxs=ids, version=FACTS_VERSION)
-    except SourceError:
-        return  # the list is worth showing without efficiencies
-    facts = facts.drop_duplicates("job_db_inx").set_index("job_db_inx")
-    for name in SHARES:
-        shown[name] = pd.to_numeric(shown["job_db_inx"].map(facts[name]), errors="coerce").astype(float)
-    shown["to_act"] = pd.to_numeric(shown["job_db_inx"].map(facts["to_act"]), errors="coerce").fillna(0).astype(int)
-
-
-def _add_running(sources: Sources, viewer: Viewer, shown: pd.DataFrame, when: TimeRange) -> None:
-    now = shown[(shown["state"] == "RUNNING") & shown["array_counts"].isna()]
-    if now.empty:
-        return
-    batch = job_batches_user.running(sources.settings)
-    moment = replace(when, start=when.now - 3600, end=when.now)
-    target = Target(jobs=tuple(int(number) for number in now["id_job"]))
-    answer = fetch(sources, (batch,), target, moment, viewer=viewer)[batch.key]
-    if isinstance(answer, TurtleError) or answer.empty:
-        return
-    values = {(row["what"], row["slurmjobid"]): row["value"] for row in answer.to_dict("records")}
-    for place, row in now.iterrows():
-        for what, base, name in (("cores", "cores", SHARES[0]), ("memory", "memory", SHARES[1]), ("gpus", "gpus", SHARES[2])):
-            value, whole = values.get((what, str(row["id_job"]))), row[base]
-            if value is not None and whole:
-                shown.loc[place, name] = float(value) / float(whole)
+    return {"jobs": frame, "next": page.next, "previous": page.previous, "complete": page.complete, "searched": searched}

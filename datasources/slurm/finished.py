@@ -1,4 +1,4 @@
-"""Details of many runs at once, for the summaries of finished jobs: steps, scripts, earlier runs. For the portal itself."""
+"""Details of many runs at once: steps, for lists and summaries; scripts and earlier runs, for the portal itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from core.errors import NotAllowed
 from core.viewer import Viewer
-from datasources.slurm.ownership import database
+from datasources.slurm.db import SlurmDb
+from datasources.slurm.ownership import database, visible
 from datasources.slurm.records import Run
 from datasources.slurm.tres import tres
 from datasources.sources import Sources
@@ -18,22 +19,29 @@ DAYS = 90 * 86400  # longer than a job runs, shorter than ids take to come back
 COLUMNS = ("job_db_inx", "cpu_total", "rss_total", "max_rss", "tasks")
 
 
-def step_totals(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int]) -> pd.DataFrame:
-    """One row a step of these runs; one statement, by the table's key. Raises NotAllowed unless staff.
+def step_totals(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int], limit: int | None = None) -> pd.DataFrame:
+    """One row a step of those of these runs that the viewer may see; others are simply not there.
 
-    Columns: job_db_inx (int), cpu_total (s, user and system; NaN while it runs), rss_total (bytes, sum of all tasks' peaks),
-    max_rss (bytes of the largest task), tasks (int); NaN where Slurm has none.
+    One statement by the table's key, for people other than staff after one that says which runs are theirs. `limit`: at most
+    so many steps are read; a run whose steps may not all be among them is left out. Columns: job_db_inx (int), cpu_total (s,
+    user and system; NaN while it runs), rss_total (bytes, sum of all tasks' peaks), max_rss (bytes of the largest task),
+    tasks (int); NaN where Slurm has none.
     """
-    _staff(viewer)
     db = database(sources)
+    ids = _owned(db, viewer, sorted({int(number) for number in job_db_inxs}))
+    if not ids:
+        return pd.DataFrame(columns=list(COLUMNS))
     table, names = db.schema.table("step_table"), db.tres_names()
     wanted = (
         "job_db_inx", "time_end", "task_cnt", "user_sec", "user_usec", "sys_sec", "sys_usec", "tres_usage_in_max",
         "tres_usage_in_tot",
     )  # fmt: skip
-    statement = select(*(table.c[name] for name in wanted)).where(
-        table.c.job_db_inx.in_([int(number) for number in job_db_inxs]), table.c.deleted == 0
-    )
+    statement = select(*(table.c[name] for name in wanted)).where(table.c.job_db_inx.in_(ids), table.c.deleted == 0)
+    if limit is not None:
+        statement = statement.order_by(table.c.job_db_inx).limit(limit)
+    found = list(db.rows(statement))
+    if limit is not None and len(found) >= limit:
+        found = [row for row in found if row["job_db_inx"] < found[-1]["job_db_inx"]]
     nothing = float("nan")
     rows = [
         {
@@ -43,9 +51,22 @@ def step_totals(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int])
             "max_rss": tres(row["tres_usage_in_max"], names).get("mem", nothing),
             "tasks": int(row["task_cnt"]),
         }
-        for row in db.rows(statement)
+        for row in found
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _owned(db: SlurmDb, viewer: Viewer, ids: list[int]) -> list[int]:
+    """Those of these runs that the viewer may see; the database compares names without case, so they are compared again."""
+    if viewer.is_staff or not ids or viewer.name is None:
+        return ids if viewer.is_staff else []
+    job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
+    statement = (
+        select(job.c.job_db_inx, assoc.c.user)
+        .select_from(job.outerjoin(assoc, assoc.c.id_assoc == job.c.id_assoc))
+        .where(job.c.job_db_inx.in_(ids), visible(viewer, job, assoc))
+    )
+    return sorted(int(row["job_db_inx"]) for row in db.rows(statement) if row["user"] == viewer.name)
 
 
 def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, str]:

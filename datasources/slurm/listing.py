@@ -25,7 +25,7 @@ from datasources.sources import Sources
 COUNTED = 9_000  # rows of arrays counted for one page
 LONGEST = 500
 RUN_FIELDS = tuple(item.name for item in fields(Run))
-COLUMNS = (*RUN_FIELDS, "array_counts", "array_complete")
+COLUMNS = (*RUN_FIELDS, "array_counts", "array_complete", "array_runs")
 WHOLE = ("job_db_inx", "id_job", "array_pending", "uid", "submit", "elapsed", "suspended", "cores_req", "cores", "nodes", "gpus", "priority", "script_hash")
 
 
@@ -65,7 +65,8 @@ def jobs_page(
 
     order: "submit" and "id" (both follow the order in which Slurm entered the jobs), "start", "end". Frame columns: the fields of
     Run with their types (None where unset), array_counts ({state: tasks} on the row that stands for an array, whose job_id is
-    then the array's id; None on others) and array_complete (False: an array too long to count, the counts are a lower bound).
+    then the array's id; None on others), array_complete (False: an array too long to count, the counts are a lower bound) and
+    array_runs (job_db_inx of the rows counted, () on others).
     Raises NotFound for somebody else's jobs, BadInput for an unknown order, state or cursor. At most six statements.
     """
     wanted = filter or JobFilter()
@@ -128,26 +129,27 @@ def _frame(sources: Sources, viewer: Viewer, wanted: JobFilter, picked: list[tup
     rows = []
     for inx, array in picked:
         if inx in found:
-            tally, complete = counts.get(array, (None, True))
-            row = {name: getattr(found[inx], name) for name in RUN_FIELDS} | {"array_counts": tally, "array_complete": complete}
+            tally, complete, members = counts.get(array, (None, True, ()))
+            row = {name: getattr(found[inx], name) for name in RUN_FIELDS}
+            row |= {"array_counts": tally, "array_complete": complete, "array_runs": members}
             rows.append(row | ({"job_id": str(array)} if array else {}))
     return frames.table(rows, COLUMNS, array_complete="bool", whole_node="bool", **dict.fromkeys(WHOLE, "int64"))
 
 
-def _counts(db: SlurmDb, arrays: list[int]) -> dict[int, tuple[dict[str, int], bool]]:
-    """{array: ({state: tasks}, all of it counted)}; each array's rows are cut at its share of the budget."""
+def _counts(db: SlurmDb, arrays: list[int]) -> dict[int, tuple[dict[str, int], bool, tuple[int, ...]]]:
+    """{array: ({state: tasks}, all of it counted, job_db_inx of its rows)}; each array's rows are cut at its share of the budget."""
     if not arrays:
         return {}
     job = db.schema.table("job_table").c
     each = COUNTED // len(arrays)
     # Counted here: a GROUP BY over cut lists makes the server read every row three times
     parts = [
-        select(job.id_array_job, job.state, job.array_task_pending).where(job.id_array_job == array).limit(each) for array in arrays
+        select(job.job_db_inx, job.id_array_job, job.state, job.array_task_pending).where(job.id_array_job == array).limit(each) for array in arrays
     ]
     tally: dict[int, Counter[str]] = {array: Counter() for array in arrays}
-    rows: Counter[int] = Counter()
+    members: dict[int, list[int]] = {array: [] for array in arrays}
     for row in db.rows(parts[0] if len(parts) == 1 else union_all(*parts)):
         array = int(row["id_array_job"])
-        rows[array] += 1
+        members[array].append(int(row["job_db_inx"]))
         tally[array][state(int(row["state"]))[0]] += int(row["array_task_pending"]) or 1
-    return {array: (dict(counts), rows[array] < each) for array, counts in tally.items()}
+    return {array: (dict(counts), len(members[array]) < each, tuple(members[array])) for array, counts in tally.items()}

@@ -1,0 +1,36 @@
+// Lists: states to tick, rows to compare, filters and rows that open on a phone. By delegation, so it survives every redraw.
+"use strict";
+(function () {
+  const T = window.turtle;
+  const on = (node) => node.getAttribute("aria-checked") === "true";
+  const flip = (node) => node.setAttribute("aria-checked", on(node) ? "false" : "true");
+  function picked(all) {
+    const bar = all.querySelector("[data-compare]");
+    if (!bar) return;
+    const ids = Array.from(all.querySelectorAll("[data-pick]")).filter(on).map((one) => one.dataset.pick);
+    bar.hidden = ids.length < 2;
+    bar.querySelector("[data-picked]").textContent = ids.length;
+    const to = new URL(bar.dataset.compare, location.href);
+    to.searchParams.set("ids", ids.join(","));
+    bar.href = to.pathname + to.search.replace(/%2C/g, ",");
+    all.querySelectorAll("[data-pick]").forEach((one) => { one.disabled = !on(one) && ids.length >= Number(bar.dataset.most); });
+  }
+  document.addEventListener("click", (event) => {
+    const hit = (selector) => event.target.closest && event.target.closest(selector);
+    let one;
+    if ((one = hit("[data-state]")) && one.closest(".tt-states")) {
+      flip(one);
+      const all = one.closest(".tt-field"), field = all.querySelector("input[name=state]");
+      field.value = Array.from(all.querySelectorAll("[data-state]")).filter(on).map((state) => state.dataset.state).join(",");
+    } else if ((one = hit("[data-pick]"))) { flip(one); picked(one.closest(".tt-table-all"));
+    } else if ((one = hit("[data-filters]"))) {
+      const open = one.closest(".tt-filters").classList.toggle("tt-open");
+      one.setAttribute("aria-expanded", open ? "true" : "false");
+    } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table tbody tr"))) one.classList.toggle("tt-open");
+  });
+  // An address says only what was filled in
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches(".tt-form")) return;
+    event.target.querySelectorAll("input[name]").forEach((field) => { field.disabled = field.value.trim() === ""; });
+  }, true);
+})();
