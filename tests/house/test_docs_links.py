@@ -81,18 +81,30 @@ def test_settings_that_are_named_exist(page: Path) -> None:
 def test_settings_are_recognised() -> None:
     """The check above is able to fail."""
     assert _is_setting("slurm", "url") and _is_setting("metrics.exporters", "installed")
-    assert not _is_setting("slurm", "timeout") and not _is_setting("slum", "url") and not _is_setting("slurm.url", "url")
+    assert (
+        not _is_setting("slurm", "timeout") and not _is_setting("slum", "url") and not _is_setting("slurm.url", "url")
+    )
 
 
 def test_every_page_is_listed_for_its_readers() -> None:
     index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES if page.parent.name == "docs" and page.name != "README.md" and f"({page.name})" not in index] == []
+    assert [
+        page.name
+        for page in PAGES
+        if page.parent.name == "docs" and page.name != "README.md" and f"({page.name})" not in index
+    ] == []
 
 
 def test_every_chart_is_described() -> None:
     """Each chart of the job pages stands in docs/jobstats.md by its title."""
     page = (ROOT / "docs/jobstats.md").read_text(encoding="utf-8")
-    titles = {panel.title for one in all_pages() if one.module == "jobstats" for section in one.sections for panel in section.panels}
+    titles = {
+        panel.title
+        for one in all_pages()
+        if one.module == "jobstats"
+        for section in one.sections
+        for panel in section.panels
+    }
     assert sorted(title for title in titles if title.lower() not in page.lower()) == []
 
 
