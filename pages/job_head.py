@@ -152,13 +152,21 @@ def _source(facts: JobFacts, name: str) -> str:
     return _(SOURCE_WORDS[source]) if source in SOURCE_WORDS else ""
 
 
+def _gpu_note(facts: JobFacts) -> str:
+    if facts.gpu_use is None:
+        return _("not measured")
+    if facts.gpus == 1:
+        return _("it did nothing") if facts.gpu_idle_count else _("of the time busy")
+    note = _("%(busy)s of %(all)s GPUs busy", busy=fmt.number(facts.gpu_use * facts.gpus), all=facts.gpus)
+    if facts.gpu_idle_count:
+        note += " · " + ngettext("%(num)s did nothing", "%(num)s did nothing", facts.gpu_idle_count)
+    return note
+
+
 def _gpu_tiles(facts: JobFacts) -> list[Any]:
     if not facts.gpus:
         return []
-    busy = None if facts.gpu_use is None else facts.gpu_use * facts.gpus
-    note = _("%(busy)s of %(all)s GPUs busy", busy=fmt.number(busy), all=facts.gpus) if busy is not None else _("not measured")
-    if facts.gpu_idle_count:
-        note += " · " + ngettext("%(num)s did nothing", "%(num)s did nothing", facts.gpu_idle_count)
+    note = _gpu_note(facts)
     totals = [gpu.memory_total for gpu in facts.gpu if gpu.memory_total]
     peaks = [gpu.memory_peak for gpu in facts.gpu if gpu.memory_peak is not None]
     used, whole = (sum(peaks) if peaks else None), (sum(totals) if totals else None)

@@ -102,7 +102,7 @@ def use_rows(run: Run, facts: JobFacts, settings: Settings) -> list[html.Tr]:
         _row(_("Time"), fmt.duration(run.limit), fmt.duration(facts.elapsed), facts.time_efficiency, "accounting"),
         _row(_("Nodes"), fmt.number(run.nodes), fmt.number(len(facts.cpu_by_node)) if facts.cpu_by_node else fmt.NONE, None, ""),
         _row(_("CPU cores"), fmt.number(run.cores), fmt.number(facts.cpu_mean), facts.cpu_efficiency, sources.get("cpu_used", "")),
-        _row(_("Memory"), fmt.bytes_(run.memory), fmt.bytes_(facts.memory_peak), facts.memory_efficiency, sources.get("memory_peak", "")),
+        _row(_("Memory"), fmt.bytes_(run.memory), _memory_used(facts), facts.memory_efficiency, sources.get("memory_peak", "")),
     ]
     if run.gpus:
         used = None if facts.gpu_use is None else facts.gpu_use * facts.gpus
@@ -135,6 +135,12 @@ def draw_use(frames: Frames, about: About) -> Any:
     table = html.Table([head, html.Tbody(use_rows(run, found.facts, about.settings))], className="tt-table")
     extra = [part for part in (_cores_by_node(found.facts), _memory_note(found.facts)) if part]
     return html.Div([html.Div(table, className="tt-scroll"), *[html.P(text, className="tt-muted tt-small") for text in extra]])
+
+
+def _memory_used(facts: JobFacts) -> str:
+    """The peak in the unit of what was allocated, so that the two can be compared."""
+    known = facts.memory_peak is not None and facts.memory
+    return fmt.of(facts.memory_peak, facts.memory, "B") if known else fmt.bytes_(facts.memory_peak)
 
 
 def _cores_by_node(facts: JobFacts) -> str:

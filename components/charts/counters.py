@@ -105,7 +105,7 @@ PANELS = (
     Panel(
         key="ipc",
         title=N_("Instructions per cycle"),
-        unit=N_("by core"),
+        unit=N_("by core, or by node of several"),
         frame="ipc",
         figure=per_cycle,
         needs=(*NEEDS, Need(kind="metric", name="Instructions_Retired_Any")),
@@ -115,7 +115,7 @@ PANELS = (
     Panel(
         key="l2",
         title=N_("L2 cache hits"),
-        unit=N_("% of look-ups, by core"),
+        unit=N_("% of look-ups, by core or node"),
         frame="l2",
         figure=hit_rate,
         needs=(*NEEDS, Need(kind="metric", name="L2_Cache_Hits")),
@@ -125,7 +125,7 @@ PANELS = (
     Panel(
         key="l3",
         title=N_("L3 cache hits"),
-        unit=N_("% of look-ups, by core"),
+        unit=N_("% of look-ups, by core or node"),
         frame="l3",
         figure=hit_rate,
         needs=(*NEEDS, Need(kind="metric", name="L3_Cache_Hits")),
