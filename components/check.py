@@ -23,7 +23,9 @@ def prometheus_lines(sources: Sources, pages: tuple[Page, ...], batches: tuple[B
     """The server, then each exporter with its metrics and labels, then the recording rules."""
     client = sources.prometheus
     if client is None:
-        yield Line(source="prometheus", what=_("server"), state=OFF, found=_("not configured"), mend=_("set [prometheus] url"))
+        yield Line(
+            source="prometheus", what=_("server"), state=OFF, found=_("not configured"), mend=_("set [prometheus] url")
+        )
         return
     try:
         client.instant("vector(1)")
@@ -37,8 +39,12 @@ def prometheus_lines(sources: Sources, pages: tuple[Page, ...], batches: tuple[B
         yield from _rule_lines(sources, pages, batches)
     except TurtleError as error:
         yield Line(
-            source="prometheus", what=_("server"), state=FAILED, found=error.detail or error_sentence(error),
-            empties=_("all charts"), mend=_("check [prometheus] url, its credentials and that the server is up"),
+            source="prometheus",
+            what=_("server"),
+            state=FAILED,
+            found=error.detail or error_sentence(error),
+            empties=_("all charts"),
+            mend=_("check [prometheus] url, its credentials and that the server is up"),
         )
 
 
@@ -55,24 +61,38 @@ def _metric_lines(sources: Sources, pages: tuple[Page, ...], exporter: str, batc
     there = {metric for metric, batch in metrics.items() if sources.prometheus.exists(metric, _site(sources, batch))}
     state = OK if there or not metrics else MISSING
     yield Line(
-        source=exporter, what=_("metrics"), state=state, found=_("{n} of {all} metrics have samples now").format(n=len(there), all=len(metrics)),
+        source=exporter,
+        what=_("metrics"),
+        state=state,
+        found=_("{n} of {all} metrics have samples now").format(n=len(there), all=len(metrics)),
         empties="" if there else what_needs(pages, Need(kind="exporter", name=exporter)),
-        mend="" if there else _("scrape {exporter}, or set metrics.exporters.{exporter}.installed = false").format(exporter=exporter),
+        mend=""
+        if there
+        else _("scrape {exporter}, or set metrics.exporters.{exporter}.installed = false").format(exporter=exporter),
     )
     for metric in sorted(set(metrics) - there) if there else ():
         yield Line(
-            source=exporter, what=metric, state=MISSING, found=_("no sample now"),
+            source=exporter,
+            what=metric,
+            state=MISSING,
+            found=_("no sample now"),
             empties=what_needs(pages, Need(kind="metric", name=metric)),
             mend=_("nothing runs that would export it, or the exporter is too old or lacks the part that reads it"),
         )
     for metric in sorted(there):
-        lacking = sorted(set(metrics[metric].labels) - set(sources.prometheus.labels_of(metric, _site(sources, metrics[metric]))))
+        lacking = sorted(
+            set(metrics[metric].labels) - set(sources.prometheus.labels_of(metric, _site(sources, metrics[metric])))
+        )
         # a batch of several metrics names the labels of all of them: only those every series needs are told
         needed = [label for label in lacking if label in ("slurmjobid", "user", sources.settings.metrics.host_label)]
         if needed and len(metrics[metric].metrics) == 1:
             yield Line(
-                source=exporter, what=metric, state=MISSING, found=_("label {label} is not there").format(label=", ".join(needed)),
-                empties=what_needs(pages, Need(kind="metric", name=metric)), mend=_("check relabelling and metrics.host_label"),
+                source=exporter,
+                what=metric,
+                state=MISSING,
+                found=_("label {label} is not there").format(label=", ".join(needed)),
+                empties=what_needs(pages, Need(kind="metric", name=metric)),
+                mend=_("check relabelling and metrics.host_label"),
             )
 
 
@@ -88,15 +108,24 @@ def _rule_lines(sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch,
         try:
             known = set(sources.prometheus.rules())
         except TurtleError as error:
-            yield Line(source="prometheus", what=_("rules"), state=OFF, found=_("cannot be listed: {error}").format(error=error.detail[:80]))
+            yield Line(
+                source="prometheus",
+                what=_("rules"),
+                state=OFF,
+                found=_("cannot be listed: {error}").format(error=error.detail[:80]),
+            )
     yield Line(
-        source="prometheus", what=_("recording rules"), state=OK if len(lacking) < len(wanted) or not wanted else MISSING,
+        source="prometheus",
+        what=_("recording rules"),
+        state=OK if len(lacking) < len(wanted) or not wanted else MISSING,
         found=_("{n} of {all} have samples now").format(n=len(wanted) - len(lacking), all=len(wanted)),
     )
     for rule in sorted(lacking):
         idle = rule in known
         yield Line(
-            source="prometheus", what=rule, state=OK if idle else MISSING,
+            source="prometheus",
+            what=rule,
+            state=OK if idle else MISSING,
             found=_("evaluated, nothing to record now") if idle else _("not recorded"),
             empties="" if idle else what_needs(pages, Need(kind="rule", name=rule)),
             mend="" if idle else _("add deploy/recording_rules.yml to rule_files of Prometheus"),
@@ -111,7 +140,11 @@ def own_lines(sources: Sources) -> Iterator[Line]:
         yield Line(source="portal", what=_("own database"), state=OK, found=sources.portal.url.get_backend_name())
     except TurtleError as error:
         yield Line(
-            source="portal", what=_("own database"), state=FAILED, found=error.detail[:120], empties=_("stored summaries of finished jobs"),
+            source="portal",
+            what=_("own database"),
+            state=FAILED,
+            found=error.detail[:120],
+            empties=_("stored summaries of finished jobs"),
             mend=_("check [portal] url and that the portal may write there"),
         )
     sources.cache.get_or_make(("check",), 1, lambda: True)
@@ -128,20 +161,25 @@ def write(lines: list[Line], out: TextIO) -> None:
     """The table as text: a line each, then what is empty and how to mend it."""
     widths = [max([len(str(getattr(line, key))) for line in lines] + [6]) for key in ("source", "what", "state")]
     for line in lines:
-        columns = [str(getattr(line, key)).ljust(width) for key, width in zip(("source", "what", "state"), widths, strict=True)]
+        columns = [
+            str(getattr(line, key)).ljust(width) for key, width in zip(("source", "what", "state"), widths, strict=True)
+        ]
         out.write("  ".join([*columns, line.found]).rstrip() + "\n")
         for label, value in ((_("empties"), line.empties), (_("mend"), line.mend)):
             if value and line.state != OK:
                 out.write(f"{'':{widths[0] + 2}}{label}: {value}\n")
 
 
-def run(settings: Settings, sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch, ...], out: TextIO = sys.stdout) -> int:
+def run(
+    settings: Settings, sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch, ...], out: TextIO | None = None
+) -> int:
     """Check everything and print the table; 0 if nothing failed or is missing, else 1."""
     existing = tuple(page for page in pages if settings.module_on(page.module))
     try:
         lines = lines_of(sources, existing, batches)
     finally:
         sources.close()
+    out = out if out is not None else sys.stdout
     write(lines, out)
     bad = [line for line in lines if line.state in BAD]
     out.write("\n" + (_("{n} lines need attention").format(n=len(bad)) if bad else _("all is well")) + "\n")

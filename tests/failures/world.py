@@ -19,13 +19,14 @@ PASSWORD = "pw-of-the-reader-4711"
 TOKEN = "token-of-the-metrics-4712"
 PAGES = {page.key: page for page in all_pages()}
 HOUR = 3600
+LONG_AGO = 20 * 365 * 24 * HOUR  # before everything else in the dump, whenever the tests run
 # Alice's jobs in the dump, moved to where each meets one reason: job id → (start, end) before now, in seconds
 MEASURED, UNMEASURED, SHORT, OLD, PENDING = 1, 33, 24, 20, 40
 MOVED = {
     MEASURED: (2 * HOUR, HOUR),
     UNMEASURED: (2 * HOUR, HOUR),
     SHORT: (HOUR, HOUR - 8),
-    OLD: (40 * 24 * HOUR, 40 * 24 * HOUR - HOUR),
+    OLD: (LONG_AGO, LONG_AGO - HOUR),
 }
 KEPT_SECONDS = 3 * HOUR  # how far back the samples go
 
