@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from dash import Dash
-from flask import Response, abort, g, request
+from flask import Response, abort, g, redirect, request
 
 from components.callback_shape import well_formed
 from components.links import below_base
@@ -98,7 +98,10 @@ def install(app: Dash, settings: Settings, viewer_of: Callable[[], Viewer], csp:
     frame = {settings.server.base_path, f"{settings.server.base_path}<path:path>"}
 
     @server.before_request
-    def admit() -> None:
+    def admit() -> Any:
+        if request.path + "/" == settings.server.base_path:
+            # werkzeug's own answer would name the host and scheme that the request claims
+            return redirect(settings.server.base_path, 308)
         path = below_base(settings, request.path)
         if path is None:
             abort(404)

@@ -69,12 +69,12 @@ def _drop(name: str, icon: str, text: str, label: str, content: Any) -> html.Det
     head = html.Summary(
         [
             parts.icon(icon),
+            html.Span(f"{label}: ", className="visually-hidden"),
             html.Span(text, className="tt-btn-text", **{"data-label": name}),
             parts.icon("chevron-down"),
         ],
         className="tt-btn",
         title=label,
-        **{"aria-label": label},
     )
     return html.Details(
         [head, html.Div(content, className="tt-pop")], className="tt-drop tt-drop-end", **{"data-drop": name}
@@ -120,9 +120,9 @@ def user_menu(settings: Settings, viewer: Viewer) -> Any:
     if settings.sign_in.method == "none":
         return None
     if not viewer.signed_in:
-        return html.A(
-            _("Sign in"), href=sign_in_link(settings), className="tt-btn tt-btn-primary", **{"data-sign-in": "1"}
-        )
+        way_in = sign_in_link(settings)
+        more = {"data-sign-in": "1"}
+        return html.A(_("Sign in"), href=way_in, className="tt-btn tt-btn-primary", **more) if way_in else None
     rows = [html.B(viewer.full_name or viewer.name), html.Div(viewer.name, className="tt-muted")]
     if viewer.is_staff:
         rows.append(parts.badge(_("staff"), "info"))
@@ -148,7 +148,7 @@ def top_bar(settings: Settings, viewer: Viewer) -> html.Header:
         parts.icon("list", _("Menu")),
         type="button",
         className="tt-btn tt-burger",
-        **{"data-drawer": "1", "aria-controls": "tt-side"},
+        **{"data-drawer": "1", "aria-controls": "tt-side", "aria-expanded": "false"},
     )
     back = html.Button(
         parts.icon("arrow-counterclockwise", _("Previous time range")),

@@ -48,8 +48,9 @@ SAID: tuple[tuple[type, str, str, str], ...] = (
 
 def _actions(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathname: str) -> list[Any]:
     found: list[Any] = []
-    if not viewer.signed_in and settings.sign_in.method != "none" and not isinstance(error, Bug | SourceError):
-        found.append(html.A(_("Sign in"), href=sign_in_link(settings, pathname), className="tt-btn tt-btn-primary"))
+    way_in = sign_in_link(settings, pathname)
+    if not viewer.signed_in and way_in and not isinstance(error, Bug | SourceError):
+        found.append(html.A(_("Sign in"), href=way_in, className="tt-btn tt-btn-primary"))
     if isinstance(error, SourceError | Bug):
         found.append(
             html.Button(
@@ -66,8 +67,10 @@ def _actions(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathn
 
 
 def sign_in_link(settings: Settings, pathname: str = "/") -> str:
-    """Where signing in begins, coming back to `pathname`."""
-    return settings.sign_in.sign_in_url or link(settings, "/signin", next=pathname)
+    """Where signing in begins, coming back to `pathname`; "" where the portal knows no such place."""
+    if settings.sign_in.method == "personas":
+        return link(settings, "/signin", next=pathname)
+    return settings.sign_in.sign_in_url if settings.sign_in.method == "header" else ""
 
 
 def refused(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathname: str) -> html.Div:

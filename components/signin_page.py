@@ -36,9 +36,10 @@ def personas_page(people: Sequence[Persona], settings: Settings, token: str, tar
             "turtle/40-parts.css",
         )
     )
+    icon = f'<link rel="icon" href="{asset(settings, "turtle.svg")}" type="image/svg+xml">'
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{escape(title)} · {escape(settings.site.title)}</title><script src="{asset(settings, "theme-init.js")}"></script>{styles}</head>'
+        f'<title>{escape(title)} · {escape(settings.site.title)}</title><script src="{asset(settings, "theme-init.js")}"></script>{icon}{styles}</head>'
         f'<body class="tt-plain"><main class="tt-signin"><h1>{escape(title)}</h1>'
         f'<p class="tt-muted">{escape(_("This is the demo: choose who you want to be. Everybody has jobs of their own, and most waste something."))}</p>'
         f'<div class="tt-personas">{rows or none}</div><p><a class="tt-link" href="{link(settings, "/")}">{escape(back)}</a></p></main></body></html>'

@@ -72,6 +72,10 @@
     else if ((one = hit("[data-refresh-now]"))) { read = Date.now(); T.reload(true); shut(one); }
     else if ((one = hit("details[data-drop=range] > summary"))) fields();
   });
+  document.addEventListener("keydown", (event) => {
+    const form = event.key === "Enter" && event.target.closest && event.target.closest(".tt-range-own");
+    if (form && event.target.matches("input")) { event.preventDefault(); form.querySelector("[data-range-apply]").click(); }
+  });
   const shut = (inside) => { const box = inside.closest("details"); if (box) box.open = false; };
   // Back and forward within one page only change the range: reread, and keep Dash's router out of it
   window.addEventListener("popstate", (event) => {

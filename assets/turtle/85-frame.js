@@ -89,7 +89,7 @@
   }
   document.addEventListener("input", (event) => { if (event.target.matches && event.target.matches("input.tt-filter, .tt-filter input")) filter(event.target); });
 
-  const drawer = (open) => document.body.classList.toggle("tt-drawer", open);
+  const drawer = (open) => { document.body.classList.toggle("tt-drawer", open); document.querySelectorAll("button[data-drawer]").forEach((one) => one.setAttribute("aria-expanded", String(open))); };
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest && event.target.closest(selector);
     let one;
@@ -125,8 +125,8 @@
   T.sessionEnded = function () {
     const box = document.getElementById("tt-ended");
     if (!box || box.childNodes.length) return;
-    const link = document.createElement("a"), to = new URL(T.frame().signin || "/", location.href);
-    if (to.origin === location.origin) to.searchParams.set("next", location.pathname + location.search);
+    const link = document.createElement("a"), to = new URL(T.frame().signin || location.href, location.href);
+    if (T.frame().signin && to.origin === location.origin) to.searchParams.set("next", location.pathname + location.search);
     link.href = to.href; link.className = "tt-btn tt-btn-small"; link.textContent = T.words("sign_in");
     box.append(T.words("ended"), link);
   };

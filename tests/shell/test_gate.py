@@ -133,3 +133,9 @@ def test_everything_lives_below_the_base_path(make_app) -> None:
     assert client.get("/portal/healthz").status_code == 200
     page = client.get("/portal/").text
     assert 'src="/portal/assets/theme-init.js"' in page
+
+
+def test_the_base_path_without_its_slash_leads_home_and_names_no_host(make_app) -> None:
+    client = make_app(server={"base_path": "/portal/"}).server.test_client()
+    answer = client.get("/portal", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/portal/")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from components.signin import Header, _inside
-from core.errors import SettingsError
+from core.errors import SettingsError, SourceDown
 from tests.shell import fakes
 
 SECRET = "correct horse battery"
@@ -63,6 +63,10 @@ class Marked:
     def __init__(self, rows: list[dict]) -> None:
         self.found = rows
 
+    @property
+    def schema(self):
+        raise SourceDown("slurm", "no tables here")
+
     def kept(self, key, make, seconds=0):
         return make()
 
@@ -110,3 +114,26 @@ def test_without_the_mark_nobody_signs_in(make_app) -> None:
 )
 def test_signing_in_never_leads_outside(tmp_path, target: str) -> None:
     assert _inside(fakes.settings_for(tmp_path), target) == "/"
+
+
+def test_while_the_database_is_away_personas_stay_signed_in(make_app) -> None:
+    database = Marked(ROWS)
+    client = make_app(sign_in=PERSONAS, slurm=database).server.test_client()
+    client.post("/signin", data={"login": "mira", "token": _token(client.get("/signin").text), "next": "/"})
+    assert "Sign out" in client.get("/_dash-layout").text
+
+    def away(statement):
+        raise SourceDown("slurm", "no route")
+
+    database.rows = away
+    assert "Sign out" in client.get("/_dash-layout").text
+    database.rows = lambda statement: []
+    assert "Sign out" not in client.get("/_dash-layout").text
+
+
+def test_where_nobody_can_sign_in_no_way_in_is_shown(make_app) -> None:
+    for over in ({"method": "none"}, PROXY):
+        client = make_app(sign_in=over).server.test_client()
+        assert '"data-sign-in":"1"' not in client.get("/_dash-layout").text
+    client = make_app(sign_in={**PROXY, "sign_in_url": "https://sso.example.org/in"}).server.test_client()
+    assert "https://sso.example.org/in" in client.get("/_dash-layout").text.replace("\\u002f", "/")
