@@ -171,16 +171,7 @@ def _sm_low(case: Case) -> Hit | None:
     if occupancy is None or occupancy >= limits.sm_active_low or (tensor or 0) >= limits.sm_active_low:
         return None
     numbers = {"use_share": _mean(gpus, "use"), "sm_share": occupancy, "tensor_share": tensor}
-    return Hit(numbers=_numbers(gpus, case) | numbers, request=_slice(case, gpus[0]) if len(gpus) == case.run.gpus == 1 else ())
-
-
-def _slice(case: Case, gpu: GpuFacts) -> tuple[str, ...]:
-    """The line that asks for the smallest slice that holds what this GPU held; () where it is a slice or none would do."""
-    kinds = (*case.run.gpu_types, gpu.gpu_type)
-    if gpu.memory_peak is None or any(model_of(kind, case.settings.gpus).mig for kind in kinds):
-        return ()
-    fits = rightsize.mig_profile(gpu.memory_peak, case.settings)
-    return () if fits is None else _slice_line(case, fits)
+    return Hit(numbers=_numbers(gpus, case) | numbers)
 
 
 def _slice_line(case: Case, fits: tuple[str, GpuModel]) -> tuple[str, ...]:

@@ -61,7 +61,7 @@
   }
   // Plotly makes room for a legend from what it measured first, which is wrong once a card has another width: count its rows here.
   const ruler = document.createElement("canvas").getContext("2d");
-  const ROW = 19, MARK = 48, MOST = () => (T.phone() ? 3 : 4);
+  const ROW = 19, MARK = 42, MOST = () => (T.phone() ? 3 : 4);
   const columnsOf = (grid) => (grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length : 1);
   function room() {
     const grid = document.querySelector(".tt-grid"), plot = document.querySelector(".tt-plot");

@@ -13,7 +13,7 @@ from core.gpus import model_of
 from core.settings import Settings
 from datasources.slurm.records import Run
 
-FEW_AREAS = 2
+FEW_AREAS = 1
 MAX_NAMES = 8  # series with a name of their own in charts of many kinds; the rest is "other"
 
 
