@@ -9,6 +9,10 @@
     try { localStorage.setItem("turtle-theme", name); } catch (error) { root.dataset.themeKept = "no"; }
     T.set("tt-theme", { data: name });
   }
+  // paper is white: ink of the dark theme could not be read on it
+  let screen = "";
+  window.addEventListener("beforeprint", () => { screen = root.getAttribute("data-bs-theme"); root.setAttribute("data-bs-theme", "light"); });
+  window.addEventListener("afterprint", () => { root.setAttribute("data-bs-theme", screen); });
   function times() {
     document.querySelectorAll("time[data-utc]").forEach((one) => {
       if (one.ttUtc === one.dataset.utc) return;
