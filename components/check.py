@@ -11,7 +11,7 @@ from sqlalchemy import text
 from components.check_line import BAD, FAILED, MISSING, OFF, OK, Line, what_needs
 from components.check_slurm import slurm_lines
 from components.records import Need, Page
-from components.text import _, error_sentence
+from components.text import _, error_sentence, ngettext
 from core.errors import TurtleError
 from core.settings import Settings
 from datasources.prometheus import promql
@@ -182,5 +182,5 @@ def run(
     out = out if out is not None else sys.stdout
     write(lines, out)
     bad = [line for line in lines if line.state in BAD]
-    out.write("\n" + (_("{n} lines need attention").format(n=len(bad)) if bad else _("all is well")) + "\n")
+    out.write("\n" + (ngettext("{n} line needs attention", "{n} lines need attention", len(bad)).format(n=len(bad)) if bad else _("all is well")) + "\n")
     return 1 if bad else 0

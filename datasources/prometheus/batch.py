@@ -49,4 +49,4 @@ class Batch:
     merge: str = "sum"
     instant: bool = False
     rules: tuple[str, ...] = ()  # recording rules it reads
-    module: str = "default"  # whose site filter holds
+    module: str = "jobstats"  # whose site filter holds; a filter called "default" serves modules without one

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from core.errors import SettingsError
-from core.settings import Settings
+from core.settings import MODULES, Settings
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -108,6 +108,9 @@ def parse_matchers(text: str, where: str) -> str:
 
 def site_filters(settings: Settings) -> dict[str, str]:
     """The site filters by module, checked; raises SettingsError that names the key."""
+    for module in settings.prometheus.filter:
+        if module not in (*MODULES, "default"):
+            raise SettingsError(f"prometheus.filter.{module}: no such module; allowed: default, {', '.join(MODULES)}")
     return {module: parse_matchers(text, f"prometheus.filter.{module}") for module, text in settings.prometheus.filter.items()}
 
 

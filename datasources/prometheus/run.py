@@ -76,6 +76,8 @@ def fetch(
             found[batch.key] = NoData(Why.NOT_CONFIGURED, "prometheus")
         elif not sources.settings.exporter(batch.exporter).installed:
             found[batch.key] = NoData(Why.NOT_CONFIGURED, batch.exporter)
+        elif batch.rules and not batch.metrics and not sources.settings.metrics.recording_rules:
+            found[batch.key] = NoData(Why.NOT_CONFIGURED, "recording rules")
         else:
             found[batch.key] = NoData(Why.NO_DATA, batch.key)  # keeps the order of the batches
             calls[batch.key] = partial(_one, sources, batch, target, grid_of(sources, batch, when))

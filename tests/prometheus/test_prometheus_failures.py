@@ -16,8 +16,9 @@ import orjson
 import pytest
 
 from core.errors import SettingsError, SourceBroken, SourceDown, SourceRefused, SourceSlow
-from core.settings import Prometheus
+from core.settings import Prometheus, Settings, load
 from datasources.prometheus.client import PrometheusClient, recording
+from datasources.prometheus.promql import site_filters
 from tests.prometheus.fake_server import Fake, reply
 
 
@@ -253,8 +254,19 @@ def test_no_more_requests_at_a_time_than_set(fake: Fake) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"url": "prometheus:9090"}, {"url": "ftp://x"}, {"url": "http://ada:pw@x"}, {"url": "https://x", "ca_file": "/nowhere/ca.pem"}],
+    [{"url": "http://ada:pw@x"}, {"url": "https://x", "ca_file": "/nowhere/ca.pem"}],
 )
 def test_settings_that_can_never_work(settings: dict) -> None:
     with pytest.raises(SettingsError, match="prometheus"):
         PrometheusClient(Prometheus(**settings))
+
+
+@pytest.mark.parametrize("url", ["prometheus:9090", "ftp://x"])
+def test_addresses_that_are_none_stop_the_start(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"prometheus\.url.*must begin with http"):
+        load(None, {"TURTLE_PROMETHEUS__URL": url})
+
+
+def test_a_filter_for_no_module_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match=r"prometheus\.filter\.jobstat: no such module; allowed: default, status, jobstats"):
+        site_filters(Settings.model_validate({"prometheus": {"filter": {"jobstat": 'cluster="x"'}}}))

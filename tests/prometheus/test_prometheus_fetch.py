@@ -41,7 +41,7 @@ def fetch(sources: Sources, *batches: Batch, when: TimeRange = WHEN) -> dict:
 
 @pytest.fixture
 def sources(known: str, sources_of: Callable[..., Sources]) -> Sources:
-    return sources_of(known, clock=lambda: END + 3600.0, filter={"default": 'cluster="narval"', "other": 'cluster="other"'})
+    return sources_of(known, clock=lambda: END + 3600.0, filter={"default": 'cluster="narval"', "status": 'cluster="other"'})
 
 
 def test_series_equal_in_the_levels_are_summed(sources: Sources) -> None:
@@ -66,7 +66,7 @@ def test_several_levels_in_natural_order(sources: Sources) -> None:
 
 
 def test_each_module_sees_its_own_site(sources: Sources) -> None:
-    found = fetch(sources, batch("a"), batch("b", module="other"), batch("c", module="never named"))
+    found = fetch(sources, batch("a"), batch("b", module="status"), batch("c", module="never named"))
     assert [found[key].iloc[0, 0] for key in "abc"] == [18, 418, 18]
 
 
@@ -176,3 +176,10 @@ def test_why_there_is_nothing_without_a_run(sources: Sources, sources_of: Callab
     assert run.reason_for_empty(sources, batch(), TARGET, WHEN, None) is Why.NO_DATA
     down = sources_of("http://127.0.0.1:9", timeout_seconds=1)
     assert run.reason_for_empty(down, batch(), TARGET, WHEN, None) is Why.SOURCE_DOWN
+
+
+def test_rules_a_site_has_not_installed_are_said_to_be_missing(sources: Sources) -> None:
+    metrics = sources.settings.metrics.model_copy(update={"recording_rules": False})
+    without = dataclasses.replace(sources, settings=sources.settings.model_copy(update={"metrics": metrics}))
+    found = fetch(without, batch("recorded", metrics=(), rules=("cores",)))["recorded"]
+    assert isinstance(found, NoData) and found.why == Why.NOT_CONFIGURED
