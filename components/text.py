@@ -65,6 +65,7 @@ WHY = {
     Why.SOURCE_DOWN: N_("The source of these figures cannot be reached at the moment. Reload in a minute."),
     Why.NOT_ALLOWED: N_("You may not see these figures."),
     Why.NO_DATA: N_("Nothing was measured in this period. Try a longer time range."),
+    Why.NOT_HERE: N_("Nothing of this was measured for this job or on its nodes."),
     Why.NOT_APPLICABLE: N_("This does not apply here."),
 }
 

@@ -30,6 +30,7 @@ class Why(enum.StrEnum):
     SOURCE_DOWN = "source_down"
     NOT_ALLOWED = "not_allowed"
     NO_DATA = "no_data"  # everything works; nothing happened in this period
+    NOT_HERE = "not_here"  # others have it; this job and its nodes had none of it in all their time
     NOT_APPLICABLE = "not_applicable"
 
 

@@ -66,10 +66,16 @@ def read(
         # empty also where the only samples were taken before the run began or after its end
         if isinstance(frame, pd.DataFrame) and (frame.empty or frame.columns.empty):
             if batch.exporter not in reasons:
-                reasons[batch.exporter] = reason_for_empty(sources, _sample(batch), target, span, run)
+                reasons[batch.exporter] = _reason(sources, batch, target, span, run)
             frame = NoData(reasons[batch.exporter], batch.exporter)
         answers[batch.key] = frame
     return answers
+
+
+def _reason(sources: Sources, batch: Batch, target: Target, span: TimeRange, run: Run) -> Why:
+    """Why an answer is empty; of the whole run "try a longer time range" would be no help."""
+    why, life = reason_for_empty(sources, _sample(batch), target, span, run), run.life(span.now)
+    return Why.NOT_HERE if why is Why.NO_DATA and (span.start, span.end) == life else why
 
 
 def _sample(batch: Batch) -> Batch:

@@ -19,6 +19,7 @@ NOT_STARTED = "The job has not started yet; this fills once it runs."
 BEFORE = "This is older than the metrics kept; figures from accounting are still shown."
 NOT_COLLECTED = "This cluster does not collect these measurements."
 NO_DATA = "Nothing was measured in this period. Try a longer time range."
+NOT_HERE = "Nothing of this was measured for this job or on its nodes."
 ABSENT = "These measurements are set up, but the metrics server has none at all."
 CHARTS = ("cpu", "memory", "processes", "files", "network", "disk", "counters", "power")
 BLOCKS = ("shared", "nodes")
@@ -44,7 +45,7 @@ def test_each_section_says_exactly_why(alice: Asker, job: int, sentence: str) ->
 def test_the_job_nobody_measured(alice: Asker) -> None:
     """Its exporter works for others at that time: nothing was measured. Exporters of which nothing is there say that."""
     found = charts(alice, UNMEASURED)
-    assert found["memory"] == found["threads"] == NO_DATA
+    assert found["memory"] == found["threads"] == NOT_HERE
     assert found["power"] == found["metadata"] == ABSENT
 
 
@@ -113,5 +114,5 @@ def test_names_of_exporters_are_for_staff(world: World, alice: Asker) -> None:
 
 
 def test_the_sentences_are_those_of_the_reasons() -> None:
-    reasons = (Why.TOO_SHORT, Why.NOT_STARTED, Why.BEFORE_RETENTION, Why.NOT_CONFIGURED, Why.NO_DATA, Why.METRIC_ABSENT)
-    assert [WHY[why] for why in reasons] == [TOO_SHORT, NOT_STARTED, BEFORE, NOT_COLLECTED, NO_DATA, ABSENT]
+    reasons = (Why.TOO_SHORT, Why.NOT_STARTED, Why.BEFORE_RETENTION, Why.NOT_CONFIGURED, Why.NO_DATA, Why.METRIC_ABSENT, Why.NOT_HERE)
+    assert [WHY[why] for why in reasons] == [TOO_SHORT, NOT_STARTED, BEFORE, NOT_COLLECTED, NO_DATA, ABSENT, NOT_HERE]
