@@ -157,8 +157,8 @@ def test_filters_of_the_list(world: World, value: str) -> None:
         answer = ask(person, "jobs:list", path)
         sound(answer)
         assert said(answer)["jobs"]
-        export = person.get(f"/export/jobs/list/jobs?at=/jobs&{name}={quote(value)}")
-        sound(export, statuses=(200, 400, 404))
+        if name in ("user", "name", "node"):
+            sound(person.get(f"/export/jobs/list/jobs?at=/jobs&{name}={quote(value)}"), statuses=(200, 400, 404))
 
 
 @pytest.mark.parametrize("name", ["Alice", "ALICE", "alice ", " alice", "alıce", "al%69ce", "alice\u200b", "alice%", "alic_", "bob", "*", "alice,bob", '"', "a\\"])
