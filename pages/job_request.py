@@ -110,13 +110,20 @@ def use_rows(run: Run, facts: JobFacts, settings: Settings) -> list[html.Tr]:
     return rows
 
 
+def _memory_asked(run: Run) -> str | None:
+    """`1.06 TiB, 32 GiB per node`; the part is left out where it is the whole."""
+    memory = run.memory or run.memory_req
+    if not memory:
+        return None
+    number, words = {"cpu": (run.cores, _("per core")), "node": (run.nodes, _("per node"))}.get(run.memory_per, (1, ""))
+    return fmt.bytes_(memory) if number < 2 else f"{fmt.bytes_(memory)}, {fmt.bytes_(memory / number)} {words}"
+
+
 def asked(run: Run, settings: Settings) -> html.Div:
     """What a job that has not started asks for."""
-    memory = run.memory or run.memory_req
-    each = {"cpu": _("per core"), "node": _("per node")}.get(run.memory_per, "")
     rows = [
         (_("Time"), fmt.duration(run.limit)), (_("Nodes"), fmt.number(run.nodes)), (_("CPU cores"), fmt.number(run.cores)),
-        (_("Memory"), fmt.bytes_(memory) + (f" ({_('asked for %(how)s', how=each)})" if each else "") if memory else None),
+        (_("Memory"), _memory_asked(run)),
         (_("GPUs"), gpu_text(run, settings) or None),
     ]
     note = html.P(_("Nothing is allocated until the job starts; this is what it asks for."), className="tt-muted tt-small")

@@ -21,6 +21,10 @@ __all__ = ["RULES", "SEVERITIES", "Case", "Finding", "Hit", "Rule", "count", "fi
 RULES: tuple[Rule, ...] = (*gpus.RULES, *host.RULES, *outcome.RULES, *scripts.RULES, *submit.RULES)
 
 
+# One cause, one finding: left is not told where one of the right is.
+QUIET = {"multi_node": {"idle_nodes", "fragmented"}}
+
+
 def _finding(rule: Rule, hit: Hit, settings: Settings) -> Finding:
     return Finding(
         id=rule.id,
@@ -42,6 +46,8 @@ def judge(case: Case) -> list[Finding]:
         hits = rule.judge(case)
         for hit in [hits] if isinstance(hits, Hit) else hits or []:
             found.append(_finding(rule, hit, case.settings))
+    told = {finding.id for finding in found}
+    found = [finding for finding in found if not QUIET.get(finding.id, set()) & told]
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
