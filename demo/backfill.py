@@ -83,10 +83,10 @@ def _write(
         writer = _Writer(sender, catalog, fresh=fresh)
         for start in range(begin // WINDOW * WINDOW, end, WINDOW):
             low, high = max(start, begin), min(start + WINDOW, end)
+            if low < raw_from:
+                writer.blocks(catalog.quotas, low, min(high, raw_from))
             if high > raw_from:
                 writer.raw(max(low, raw_from), high)
-            else:
-                writer.blocks(catalog.quotas, low, high)
             if high > rules_from:
                 writer.rules(max(low, rules_from), high, end)
             sender.flush()

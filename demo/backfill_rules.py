@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from demo.model import Gpu, Node
 from demo.series import COARSE, STEP, Hum
 from demo.series_catalog import Catalog
 from demo.series_lustre import BYTES, IDLE, OPERATIONS
-from demo.series_share import ShareTable
+from demo.series_share import WATTS, ShareTable, account_seen, cards, idle_beneath
 
 CORE_WINDOW = 120  # seconds of the rules' rate windows
 LUSTRE_WINDOW = 180
@@ -47,12 +48,13 @@ def rules_between(catalog: Catalog, begin: int, end: int) -> tuple[np.ndarray, l
     sums = Sums(times, catalog.plan.cluster)
     if not len(times):
         return times, []
-    tables = catalog.tables
+    tables, power = catalog.tables, Power(times)
     for number in tables.between(times[0] - CORE_WINDOW, times[-1] + 1):
         # a job that no evaluation sees needs no tables
         place = _place(times, tables.starts[number], tables.ends[number] + CORE_WINDOW)
         if place.stop > place.start:
-            _add_share(sums, place, tables.table(int(number)))
+            _add_share(sums, place, tables.table(int(number)), power)
+    power.add_to(sums)
     _add_lustre(catalog, sums)
     return times, sums.result()
 
@@ -61,10 +63,10 @@ def _place(times: np.ndarray, begin: float, end: float) -> slice:
     return slice(int(np.searchsorted(times, begin)), int(np.searchsorted(times, end)))
 
 
-def _add_share(sums: Sums, place: slice, table: ShareTable) -> None:
+def _add_share(sums: Sums, place: slice, table: ShareTable, power: Power) -> None:
     times = sums.times[place]
     alive, cores = table.alive(times), len(table.share.cores)
-    who = {"user": table.run.person, "account": table.run.account}
+    who = {"user": table.run.person, "account": account_seen(table.run)}
     late = np.minimum(times, table.end)
     early = np.clip(times - CORE_WINDOW, table.start, table.end)
     seen = late - early >= STEP  # rate() wants two samples
@@ -81,33 +83,56 @@ def _add_share(sums: Sums, place: slice, table: ShareTable) -> None:
     if table.exes is not None:
         late_exe, early_exe = table.exes.at(late), table.exes.at(early)
         for exe, now, then in zip(table.exe_names, late_exe, early_exe, strict=True):
-            labels = {"account": table.run.account, "bin": exe.rsplit("/", 1)[-1]}
+            labels = {"account": who["account"], "bin": exe.rsplit("/", 1)[-1]}
             grown = (now - then) / np.maximum(late - early, 1)
             sums.add(
                 "slurm_job:process_usage:sum_account", place, grown, seen & alive & (then > 60) & (grown > 0), **labels
             )
     if table.gpus:
-        _add_gpus(sums, place, table, times, alive, who)
+        _add_gpus(sums, place, table, alive, power)
 
 
 def _read(sums: np.ndarray, start: int, times: np.ndarray) -> np.ndarray:
     return np.interp((times - start) / 60, np.arange(len(sums)), sums)
 
 
-def _add_gpus(
-    sums: Sums, place: slice, table: ShareTable, times: np.ndarray, alive: np.ndarray, who: dict[str, str]
-) -> None:
-    kinds = {gpu.index: gpu.gpu_type for gpu in table.node.gpus}
+def _add_gpus(sums: Sums, place: slice, table: ShareTable, alive: np.ndarray, power: Power) -> None:
+    times, gpus = sums.times[place], {gpu.index: gpu for gpu in table.node.gpus}
+    who = {"user": table.run.person, "account": account_seen(table.run)}
     for index, levels in table.gpus.items():
-        rows, kind = levels.at(times), {"gpu_type": kinds[index]}
-        util, milliwatts = np.round(rows[0], 3), np.rint(rows[3] * 1000)
+        rows, kind = levels.at(times), {"gpu_type": gpus[index].gpu_type}
+        util = np.round(rows[0], 3)
         sums.add("slurm_job:allocated_gpu:count", place, 1, alive)
         sums.add("slurm_job:allocated_gpu:count_user_account", place, 1, alive, **who)
         sums.add("slurm_job:used_gpu:sum", place, util / 100, alive)
         sums.add("slurm_job:used_gpu:sum_user_account", place, util / 100, alive, **kind, **who)
         sums.add("slurm_job:non_idle_gpu:sum_user_account", place, 1, alive & (util > 0), **kind, **who)
-        sums.add("slurm_job:power_gpu:sum", place, milliwatts, alive, **kind)
-        sums.add("slurm_job:power_gpu:sum_user_account", place, milliwatts, alive, **kind, **who)
+        power.add(table.node, gpus[index], place, np.where(alive, rows[WATTS], 0), alive, {**kind, **who})
+
+
+class Power:
+    """Milliwatts as the exporter shows them: a slice shows its whole card's, so all of a card must be known first."""
+
+    def __init__(self, times: np.ndarray) -> None:
+        self.times = times
+        self._cards: dict[str, np.ndarray] = {}
+        self._shown: list[tuple[str, slice, np.ndarray, dict[str, str]]] = []
+
+    def add(
+        self, node: Node, gpu: Gpu, place: slice, watts: np.ndarray, alive: np.ndarray, labels: dict[str, str]
+    ) -> None:
+        """A GPU's own watts where a run holds it, and the labels of that run."""
+        card = next(card for card in cards(node) if gpu in card)
+        whole = self._cards.setdefault(card[0].uuid, np.full(len(self.times), idle_beneath(card)))
+        whole[place] += watts
+        self._shown.append((card[0].uuid, place, alive, labels))
+
+    def add_to(self, sums: Sums) -> None:
+        """Add the rules of all that was held."""
+        for card, place, alive, labels in self._shown:
+            milliwatts = np.rint(self._cards[card][place] * 1000)
+            sums.add("slurm_job:power_gpu:sum", place, milliwatts, alive, gpu_type=labels["gpu_type"])
+            sums.add("slurm_job:power_gpu:sum_user_account", place, milliwatts, alive, **labels)
 
 
 def _add_lustre(catalog: Catalog, sums: Sums) -> None:

@@ -8,7 +8,7 @@ from demo.behaviour_kinds import Style
 from demo.model import GpuProfile, PlannedRun, Share
 
 # GRES type → memory in bytes, idle watts, watts at full load
-BOARDS = {"a100": (40 << 30, 58.0, 395.0), "h100": (80 << 30, 72.0, 680.0), "a100_1g.5gb": (5 << 30, 8.0, 52.0)}
+BOARDS = {"a100": (40 << 30, 58.0, 395.0), "h100": (80 << 30, 72.0, 680.0), "a100_1g.5gb": (5 << 30, 8.0, 46.0)}
 CONTEXT = 430 << 20  # bytes a program holds on a card as soon as it has opened it
 
 

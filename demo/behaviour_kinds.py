@@ -80,9 +80,7 @@ STYLES: dict[str, Style] = {
     "threads_oversubscribed": Style(
         cpu=0.999, threads=4.0, sleepers=1.0, user_share=0.71, memory=0.5, one_process=True, ipc=0.7, noise=0.01
     ),
-    "tiny_jobs": Style(
-        cpu=0.8, memory=0.08, dip_every=0, one_process=True, read=0.0, write=0.0, opens=0.0, ib=0.0
-    ),
+    "tiny_jobs": Style(cpu=0.8, memory=0.08, dip_every=0, one_process=True, read=0.0, write=0.0, opens=0.0, ib=0.0),
     "memory_growth": Style(cpu=0.8, grows=True, one_process=True),
     "dead_node_of_eight": Style(cpu=0.97, memory=0.6, ib=450 * MB),
     "metadata_storm": Style(

@@ -39,7 +39,13 @@ def _gpus(node: str, count: int, gres: str, gpu_type: str) -> tuple[Gpu, ...]:
 def _slices(node: str, cards: int) -> tuple[Gpu, ...]:
     """Seven slices of each card, numbered through."""
     return tuple(
-        Gpu(index=i, gres=f"a100_{MIG_PROFILE}", gpu_type=f"{A100} MIG {MIG_PROFILE}", uuid="MIG-" + stable_uuid(node, i), mig=MIG_PROFILE)
+        Gpu(
+            index=i,
+            gres=f"a100_{MIG_PROFILE}",
+            gpu_type=f"{A100} MIG {MIG_PROFILE}",
+            uuid="MIG-" + stable_uuid(node, i),
+            mig=MIG_PROFILE,
+        )
         for i in range(7 * cards)
     )
 

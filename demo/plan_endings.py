@@ -30,6 +30,7 @@ class Ending:
     more: dict = field(default_factory=dict)
 
 
+AGAIN = 900  # seconds until a requeued job runs again: by then the file servers have forgotten its first run
 C, L = "def-curie_cpu", "def-lovelace_cpu"
 SALLOC = f"salloc --account={L} --time=3:00:00 --cpus-per-task=2 --mem=8G"
 SRUN = "srun --account=rrg-franklin_cpu -n1 -t 10 hostname"
@@ -65,7 +66,7 @@ def _requeued(scheduler: Scheduler, rng: np.random.Generator, now: int) -> list[
     first = job(rng, "enoether", "def-noether_cpu", "posterior_rerun", "python", start, 2, 4, 16, **options)
     scheduler.pin(first, start)
     again = follow_up(first, start + 2 * HOUR, rng, 3, OK)
-    pin_near(scheduler, again, again.submit + 180)
+    pin_near(scheduler, again, again.submit + AGAIN)
     return [first, again]
 
 
@@ -87,7 +88,7 @@ def _preempted(scheduler: Scheduler, rng: np.random.Generator, now: int) -> list
     urgent.submit = ended - 5
     scheduler.pin(urgent, ended + 12)
     again = follow_up(first, ended, rng, 4, OK)
-    pin_near(scheduler, again, again.submit + 180)
+    pin_near(scheduler, again, again.submit + AGAIN)
     return [first, urgent, again]
 
 

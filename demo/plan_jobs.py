@@ -2,154 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from demo.model import Node
+from demo.plan_habits import HABITS, Habit
 from demo.plan_requests import Request
 from demo.scripts import file_of, script
 
 GIB = 1024  # MiB, the unit of Request.memory
 DAY = 86400
 OK = (3, 0, 0)
-LOAD = {"cpu": 0.80, "large": 0.62, "a100": 0.74, "h100": 0.74, "a100_1g.5gb": 0.55}
+LOAD = {"cpu": 0.84, "large": 0.68, "a100": 0.9, "h100": 0.88, "a100_1g.5gb": 0.75}
 # relative rate of submissions by hour of the day (UTC), then by day of the week
 BY_HOUR = np.array([3, 2, 2, 2, 2, 3, 4, 7, 11, 14, 15, 14, 12, 14, 15, 14, 12, 10, 8, 6, 5, 5, 4, 4], dtype=float)
-BY_DAY = np.array([1.1, 1.15, 1.1, 1.1, 1.0, 0.4, 0.35])
+BY_DAY = np.array([1.1, 1.1, 1.1, 1.1, 1.05, 0.75, 0.7])
 
 
-@dataclass(frozen=True)
-class Habit:
-    """A kind of job somebody submits again and again. hours: median; gib: memory of one core."""
-
-    person: str
-    account: str
-    pool: str
-    weight: float
-    kind: str
-    names: tuple[str, ...]
-    behaviour: str
-    cores: tuple[int, ...]
-    gib: float
-    hours: float
-    nodes: int = 1
-    gpus: tuple[int, ...] = (0,)
-    tasks: int = 1
-    options: str = ""
-    qos: str = "normal"
-
-
-HABITS = (
-    Habit("chen", "rrg-hopper_cpu", "cpu", 9, "lammps", ("melt", "melt_large"), "efficient", (8, 16), 2, 7),
-    Habit("kofi", "rrg-hopper_cpu", "cpu", 8, "gromacs", ("prod_md", "npt"), "ordinary", (8, 16), 1.5, 9),
-    Habit("kofi", "rrg-hopper_cpu", "cpu", 3, "gromacs_srun", ("umbrella",), "efficient", (16,), 2, 8, nodes=2),
-    Habit("ghopper", "rrg-hopper_cpu", "cpu", 4, "openfoam", ("wing", "duct"), "efficient", (16,), 3, 6, nodes=2),
-    Habit("anya", "rrg-franklin_cpu", "cpu", 10, "blast", ("blast_nr", "blast_swiss"), "ordinary", (4, 8), 4, 4),
-    Habit("anya", "rrg-franklin_cpu", "cpu", 0.25, "python", ("bootstrap",), "ordinary", (2,), 3, 2.0, tasks=160),
-    Habit("rfranklin", "rrg-franklin_cpu", "cpu", 5, "amber", ("complex", "ligand"), "ordinary", (16,), 1.5, 11),
-    Habit("ruth", "rrg-franklin_cpu", "cpu", 5, "r", ("survival", "glmm"), "ordinary", (4,), 6, 5),
-    Habit("ruth", "def-curie_cpu", "cpu", 2, "conda", ("qc",), "ordinary", (4,), 8, 3),
-    Habit("luis", "def-lovelace_cpu", "cpu", 8, "serial", ("ising", "ising_hot"), "ordinary", (1,), 3, 10),
-    Habit("luis", "def-lovelace_cpu", "cpu", 0.3, "serial", ("temperature_scan",), "ordinary", (1,), 2, 5, tasks=200),
-    Habit(
-        "wlovelace",
-        "def-lovelace_cpu",
-        "cpu",
-        3,
-        "matlab",
-        ("calibrate",),
-        "ordinary",
-        (8,),
-        3,
-        6,
-        options="-L matlab:1",
-    ),
-    Habit("dmitri", "def-noether_cpu", "cpu", 7, "openmp", ("fem", "fem_fine"), "efficient", (8, 16), 2.5, 8),
-    Habit(
-        "enoether", "def-noether_cpu", "cpu", 3, "python", ("posterior",), "ordinary", (4,), 4, 6, options="--requeue"
-    ),
-    Habit("sofia", "def-noether_cpu", "cpu", 4, "conda", ("preprocess",), "ordinary", (8,), 4, 3),
-    Habit("amelie", "def-curie_cpu", "cpu", 6, "lammps_bare", ("creep",), "ordinary", (4, 8), 2, 8),
-    Habit("mcurie", "def-curie_cpu", "cpu", 3, "wait", ("collect",), "waiting", (1,), 1, 6),
-    Habit(
-        "aturing",
-        "def-turing_cpu",
-        "cpu",
-        5,
-        "gromacs_nt",
-        ("folding",),
-        "ordinary",
-        (8,),
-        2,
-        9,
-        options="--exclude=c030",
-    ),
-    Habit("frank", "def-lovelace_cpu", "cpu", 1, "openmp", ("last_runs",), "ordinary", (8,), 2, 6),
-    Habit("ken", "cc-staff", "cpu", 1.5, "serial", ("node_check",), "ordinary", (2,), 1, 0.3, qos="high"),
-    Habit("anya", "rrg-franklin_cpu", "large", 5, "assembly", ("assembly", "pangenome"), "ordinary", (8, 16), 24, 9),
-    Habit("dmitri", "def-noether_cpu", "large", 3, "r", ("kriging",), "ordinary", (4, 8), 30, 7),
-    Habit(
-        "hana",
-        "rrg-hopper_gpu",
-        "a100",
-        6,
-        "pytorch",
-        ("pretrain", "ablation"),
-        "gpu_efficient",
-        (8, 12),
-        8,
-        9,
-        gpus=(1, 2),
-    ),
-    Habit(
-        "priya",
-        "rrg-hopper_gpu",
-        "a100",
-        6,
-        "pytorch",
-        ("detector", "segmenter"),
-        "gpu_ordinary",
-        (6, 12),
-        8,
-        6,
-        gpus=(1,),
-    ),
-    Habit("omar", "def-turing_gpu", "a100", 4, "amber_gpu", ("dhfr", "stmv"), "gpu_efficient", (2,), 8, 10, gpus=(1,)),
-    Habit("sofia", "def-noether_gpu", "a100", 3, "pytorch", ("ct_scan",), "gpu_ordinary", (8,), 8, 5, gpus=(1, 2)),
-    Habit("omar", "def-turing_gpu", "a100", 1, "amber_wrong", ("prod_wrong",), "gpu_idle", (12,), 3, 3, gpus=(1,)),
-    Habit(
-        "ghopper",
-        "rrg-hopper_gpu",
-        "h100",
-        3,
-        "pytorch",
-        ("llm_7b", "llm_eval"),
-        "gpu_efficient",
-        (12, 24),
-        8,
-        9,
-        gpus=(1, 2),
-    ),
-    Habit("hana", "rrg-hopper_gpu", "h100", 3, "pytorch", ("diffusion",), "gpu_efficient", (12,), 8, 7, gpus=(1,)),
-    Habit(
-        "jonas",
-        "def-noether_gpu",
-        "a100_1g.5gb",
-        6,
-        "pytorch",
-        ("classify", "embed"),
-        "gpu_ordinary",
-        (2,),
-        8,
-        3,
-        gpus=(1,),
-    ),
-    Habit(
-        "mira", "def-lovelace_gpu", "a100_1g.5gb", 4, "jupyter", ("notebook",), "gpu_ordinary", (2,), 6, 3, gpus=(1,)
-    ),
-    Habit("sofia", "def-noether_gpu", "a100_1g.5gb", 3, "python", ("tests",), "gpu_ordinary", (1,), 6, 1, gpus=(1,)),
-)
 CHOICES = (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 4320, 7 * 1440)  # usual time limits, minutes
 
 
@@ -235,7 +103,7 @@ def _draw(rng: np.random.Generator, habit: Habit) -> Request:
     request = Request(
         person=habit.person,
         account=habit.account,
-        name=str(rng.choice(habit.names)),
+        name=str(rng.choice(habit.names.split())),
         behaviour=habit.behaviour,
         submit=0,
         durations=durations,

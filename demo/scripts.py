@@ -54,8 +54,9 @@ KINDS: dict[str, tuple[str, str, str]] = {
     "pytorch_ddp": (
         "train_ddp.sh",
         "StdEnv/2023 python/3.11 cuda/12.2 cudnn/9.2 nccl/2.18",
-        "source $HOME/envs/torch/bin/activate\nexport MASTER_ADDR=$(hostname)\n"
-        "python prepare.py --all-gpus --out $SLURM_TMPDIR/tokens\npython finetune.py --data $SLURM_TMPDIR/tokens --epochs 40",
+        "source $HOME/envs/torch/bin/activate\n\n# encodes the articles on every GPU of the node, half an hour\n"
+        "torchrun --standalone --nproc-per-node=gpu prepare.py --out $SLURM_TMPDIR/tokens\n\n"
+        "# trains on what was encoded\npython finetune.py --data $SLURM_TMPDIR/tokens --epochs 40",
     ),
     "jupyter": (
         "notebook.sh",

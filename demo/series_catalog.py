@@ -49,7 +49,8 @@ class Catalog:
 
     def _of_share(self, number: int) -> list[Block]:
         run, index = self.tables.entries[number]
-        blocks = [job_block(self.tables.table(number))]
+        table = self.tables.table(number)
+        blocks = [job_block(table, self.loads[table.node.name])]
         if index == 0:  # Lustre counts a job once, whatever its nodes
             blocks += [block for io in self.ios.of(run) for block in job_blocks(io, self.ios.servers)]
         return blocks

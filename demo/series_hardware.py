@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from demo.model import Gpu, Node
+from demo.model import Node
 from demo.series import COARSE, STEP, Block, seed_of
 from demo.series_node import NodeLoad
-from demo.series_share import CLOCK, FLOWS, gpu_model
+from demo.series_share import CLOCK, FLOWS, cards
 
 Part = tuple[list[dict[str, str]], Callable[[np.ndarray], np.ndarray]]
 TYPES = dict.fromkeys(
@@ -72,34 +72,11 @@ def _redfish_block(load: NodeLoad) -> Block:
         watts = (
             node.idle_watts
             + node.core_watts * load.gauges(times)[4]
-            + sum(_card_watts(load, times), np.zeros(len(times)))
+            + sum(load.card_watts(times), np.zeros(len(times)))
         )
         return np.vstack([np.where(down, 14.0, np.rint(watts)), np.where(down, 2.0, 1.0)])
 
     return part_block(load, "redfish_exporter", f"{node.name}-oob", (labels, values), dark=False)
-
-
-def cards(node: Node) -> list[list[Gpu]]:
-    """The GPUs of a node by card: slices fill a card up to seven sevenths, a whole GPU is one."""
-    found: list[list[Gpu]] = []
-    sevenths = 7
-    for gpu in node.gpus:
-        size = int(gpu.mig[0]) if gpu.mig[:1].isdigit() else 7
-        if sevenths + size > 7:
-            found.append([])
-            sevenths = 0
-        found[-1].append(gpu)
-        sevenths += size
-    return found
-
-
-def _card_watts(load: NodeLoad, times: np.ndarray) -> list[np.ndarray]:
-    watts = load.gpu_watts(times)
-    # a slice's figure is its own; the card idles beneath them
-    return [
-        sum(watts[gpu.index] for gpu in card) + (gpu_model(card[0]).idle_watts if card[0].mig else 0)
-        for card in cards(load.node)
-    ]
 
 
 def _cards(load: NodeLoad) -> Part:
@@ -108,7 +85,7 @@ def _cards(load: NodeLoad) -> Part:
         name = card[0].gpu_type.split(" MIG")[0]
         uuid = f"GPU-{seed_of(load.node.name, place):08x}" if card[0].mig else card[0].uuid
         labels += named("nvidia_gpu_power_usage_milliwatts", minor_number=str(place), name=name, uuid=uuid)
-    return labels, lambda times: np.rint(np.vstack(_card_watts(load, times)) * 1000)
+    return labels, lambda times: np.rint(np.vstack(load.card_watts(times)) * 1000)
 
 
 def _threads(node: Node) -> list[dict[str, str]]:

@@ -6,7 +6,17 @@ import numpy as np
 
 from demo.model import Gpu
 from demo.series import Block
-from demo.series_share import GPU_FLOWS, GPU_LEVELS, MEMORY_ROWS, ShareTable, gpu_model
+from demo.series_node import NodeLoad
+from demo.series_share import (
+    GPU_FLOWS,
+    GPU_LEVELS,
+    MEMORY_ROWS,
+    WATTS,
+    ShareTable,
+    account_seen,
+    cards,
+    gpu_model,
+)
 
 EXPORTER = "slurm-job-exporter"
 PORT = 9798
@@ -35,9 +45,12 @@ TYPES = {
 }
 
 
-def job_block(table: ShareTable) -> Block:
-    """All series slurm-job-exporter shows of one share; ns for cores, bytes, percent, milliwatts as the exporter has them."""
-    base = {"user": table.run.person, "account": table.run.account, "slurmjobid": str(table.run.id_job)}
+def job_block(table: ShareTable, load: NodeLoad) -> Block:
+    """All series slurm-job-exporter shows of one share; ns for cores, bytes, percent, milliwatts as the exporter has them.
+
+    A slice has no power meter of its own: each shows its whole card's watts.
+    """
+    base = {"user": table.run.person, "account": account_seen(table.run), "slurmjobid": str(table.run.id_job)}
     labels = [{"__name__": f"slurm_job_memory_{row}", **base} for row in MEMORY_ROWS]
     labels.append({"__name__": "slurm_job_process_count", **base})
     labels += [{"__name__": "slurm_job_threads_count", **base, "state": state} for state in table.states]
@@ -46,6 +59,7 @@ def job_block(table: ShareTable) -> Block:
     gpus = [gpu for gpu in table.node.gpus if gpu.index in table.gpus]
     for gpu in gpus:
         labels += _gpu_labels(base, gpu)
+    places = {gpu.index: place for place, card in enumerate(cards(table.node)) for gpu in card}
 
     def values(times: np.ndarray) -> np.ndarray:
         counts = table.counts.at(times)
@@ -55,7 +69,10 @@ def job_block(table: ShareTable) -> Block:
         if table.exes is not None:
             used = table.exes.at(times)
             parts.append(np.where(used > EXE_SECONDS, np.round(used, 2), np.nan))
-        parts += [_gpu_values(gpu, table.gpus[gpu.index].at(times)) for gpu in gpus]
+        watts = load.card_watts(times) if gpus and gpus[0].mig else []
+        for gpu in gpus:
+            levels = table.gpus[gpu.index].at(times)
+            parts.append(_gpu_values(gpu, levels, watts[places[gpu.index]] if gpu.mig else levels[WATTS]))
         shown = np.vstack(parts)
         shown[:, ~table.alive(times)] = np.nan
         return shown
@@ -81,10 +98,10 @@ def _gpu_labels(base: dict[str, str], gpu: Gpu) -> list[dict[str, str]]:
     return labels
 
 
-def _gpu_values(gpu: Gpu, rows: np.ndarray) -> np.ndarray:
+def _gpu_values(gpu: Gpu, rows: np.ndarray, watts: np.ndarray) -> np.ndarray:
     of = dict(zip(GPU_LEVELS + GPU_FLOWS, rows, strict=True))
     total = np.full(rows.shape[1], gpu_model(gpu).memory_gib * 2**30)
-    shown = [total, np.rint(of["memory"]), np.rint(of["watts"] * 1000), *(np.round(of[name], 3) for name in PERCENTS)]
+    shown = [total, np.rint(of["memory"]), np.rint(watts * 1000), *(np.round(of[name], 3) for name in PERCENTS)]
     if not gpu.mig:
         shown += [np.rint(of[name]) for name in GPU_FLOWS]
     return np.vstack(shown)

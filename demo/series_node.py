@@ -8,7 +8,7 @@ import numpy as np
 
 from demo.model import Node, Plan
 from demo.series import Boots, Hum, seed_of
-from demo.series_share import FLOWS, ShareTable, Tables, gpu_model
+from demo.series_share import FLOWS, WATTS, ShareTable, Tables, cards, gpu_model, idle_beneath
 
 SLACK = 1800  # seconds a reader's clock may step back
 HARDWARE = ("instructions", "l2_hits", "l2_misses", "l3_hits")
@@ -147,11 +147,12 @@ class NodeLoad:
         """Take over what another process has added up."""
         self._since, self._clock, self._done, self._folded = totals
 
-    def gpu_watts(self, times: np.ndarray) -> dict[int, np.ndarray]:
-        """GPU or slice index → its own watts; idle watts where no run holds it (a slice's idle share is the card's)."""
-        idle = {gpu.index: 0.0 if gpu.mig else gpu_model(gpu).idle_watts for gpu in self.node.gpus}
-        watts = {index: np.full(len(times), float(value)) for index, value in idle.items()}
+    def card_watts(self, times: np.ndarray) -> list[np.ndarray]:
+        """Watts of each card, in the order of cards(); idle where no run holds it, a cut one with all its slices' load."""
+        watts = {
+            gpu.index: np.full(len(times), 0.0 if gpu.mig else gpu_model(gpu).idle_watts) for gpu in self.node.gpus
+        }
         for table in self.running(times):
             for index, levels in table.gpus.items():
-                watts[index] = np.where(table.alive(times), levels.at(times)[3], watts[index])
-        return watts
+                watts[index] = np.where(table.alive(times), levels.at(times)[WATTS], watts[index])
+        return [idle_beneath(card) + sum(watts[gpu.index] for gpu in card) for card in cards(self.node)]

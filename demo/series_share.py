@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from core.gpus import DEFAULT_GPUS, model_of
+from demo.behaviour_gpu import BOARDS
 from demo.model import Gpu, Node, Plan, PlannedRun, Profile, Share
 from demo.series import Levels, Running, run_end
 
@@ -28,6 +29,7 @@ MEMORY_ROWS = (
 )
 FLOWS = ("eth_rx", "eth_tx", "ib_rx", "ib_tx", "disk_read", "disk_write", "memory_read", "memory_write")
 GPU_LEVELS = ("util", "memory_util", "memory", "watts", "sm_occupancy", "tensor", "fp64", "fp32", "fp16")
+WATTS = GPU_LEVELS.index("watts")
 GPU_FLOWS = ("pcie_tx", "pcie_rx", "nvlink_tx", "nvlink_rx")
 
 
@@ -125,6 +127,30 @@ def _hardware(profile: Profile, cpu: np.ndarray) -> np.ndarray:
     hits = asked * profile.l2_hit
     misses = asked - hits
     return np.vstack([instructions, hits, misses, misses * profile.l3_hit])
+
+
+def account_seen(run: PlannedRun) -> str:
+    """The account slurm-job-exporter finds: it reads a process of the job script, and says error where there is only a shell."""
+    return "error" if run.submit_line.startswith("salloc ") else run.account
+
+
+def cards(node: Node) -> list[list[Gpu]]:
+    """The GPUs of a node by card: slices fill a card up to seven sevenths, a whole GPU is one."""
+    found: list[list[Gpu]] = []
+    sevenths = 7
+    for gpu in node.gpus:
+        size = int(gpu.mig[0]) if gpu.mig[:1].isdigit() else 7
+        if sevenths + size > 7:
+            found.append([])
+            sevenths = 0
+        found[-1].append(gpu)
+        sevenths += size
+    return found
+
+
+def idle_beneath(card: list[Gpu]) -> float:
+    """Watts of a card that is cut, beneath what its slices add; a whole GPU's curve has its own."""
+    return BOARDS["a100"][1] if card[0].mig else 0.0
 
 
 def gpu_model(gpu: Gpu):  # noqa: ANN201 - the record is core.gpus.GpuModel

@@ -148,7 +148,7 @@ def test_associations_events_and_scripts(plan: Plan, engine: Engine) -> None:
     assert (drained["node_name"], drained["state"]) == ("c030", 514)
     scripts = rows(engine, "select count(*) n, count(distinct script_hash) d from turtle_job_script_table")[0]
     used = rows(engine, "select count(*) n from turtle_job_table where script_hash_inx>0")[0]["n"]
-    assert 20 < scripts["n"] == scripts["d"] < used / 10
+    assert 20 < scripts["n"] == scripts["d"] < used / 5
     orphans = "select count(*) n from turtle_job_table left join turtle_job_script_table on hash_inx=script_hash_inx"
     assert rows(engine, f"{orphans} where script_hash_inx>0 and hash_inx is null")[0]["n"] == 0
     assert rows(engine, "select * from turtle_demo_mark")
