@@ -80,7 +80,8 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     sort = "" if none else str(value)
     clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
     # a phone shows the rest of an opened row below it, each with its name
-    label = {} if column.phone else {"data-label": _(column.title) if column.title else ""}
+    said = column.title or column.help
+    label = {"data-label": _(said)} if said and not column.phone else {}
     return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort}, **label)
 
 
@@ -130,7 +131,7 @@ def table(
         above.append(dcc.Input(type="search", placeholder=_("Filter these rows"), className="tt-filter"))
         above.append(html.Span("", **{"data-shown": "1"}))
     if note:
-        above.append(html.Span(_(note)))
+        above.append(html.Span(_(note), className="tt-table-note"))
     return html.Div(
         [
             html.Div(above, className="tt-table-tools") if above else None,

@@ -27,10 +27,11 @@ KEPT_ENDED = 120
 
 @dataclass(frozen=True, kw_only=True)
 class JobView(JobSubject):
-    """A job as its page shows it: `node` is the node whose cores are looked at, `page` the page of the array's tasks."""
+    """A job as its page shows it: `node`: whose cores are looked at; `after`, `state`: which of an array's tasks are listed."""
 
     node: str = ""
     after: int = -1
+    state: str = ""
 
 
 def subject_of(params: Mapping[str, str]) -> JobView:
@@ -39,7 +40,7 @@ def subject_of(params: Mapping[str, str]) -> JobView:
     after = params.get("after", "")
     return JobView(
         id=job.id, job=job.job, task=job.task, component=job.component, submit=job.submit, node=params.get("node", "")[:64],
-        after=int(after) if after.isdigit() and len(after) < 18 else -1,
+        after=int(after) if after.isdigit() and len(after) < 10 else -1, state=params.get("state", "").upper()[:32],
     )
 
 

@@ -28,6 +28,7 @@ from datasources.slurm.jobs import runs_of
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages.job_head import plain_id, role_of
+from pages.jobs_export import written
 from pages.jobs_use import task_use
 
 MS_PER_HOUR = 3_600_000
@@ -67,6 +68,11 @@ def query_table(sources: Sources, viewer: Viewer, subject: CompareView, when: Ti
     return {"jobs": shown, "missing": len(subject.jobs) - len(found)}
 
 
+def exported(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange) -> Frames:
+    """Frame jobs as a file (see jobs_export.written)."""
+    return {"jobs": written(task_use(sources, viewer, the_runs(sources, viewer, subject), when))}
+
+
 def query_charts(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange) -> Frames:
     """Frames cores, memory (bytes), gpus: one column a job (level job), on the clock or from each start (from 1970 on)."""
     found = [run for run in the_runs(sources, viewer, subject) if run.started]
@@ -76,7 +82,7 @@ def query_charts(sources: Sources, viewer: Viewer, subject: CompareView, when: T
     batches = tuple(job_batches_user.several(sources.settings, kind) for kind in kinds)
     target = Target(jobs=tuple(run.id_job for run in found))
     answers = fetch(sources, batches, target, when, viewer=viewer)
-    frames: dict[str, Any] = {"gpus": NoData(Why.NOT_APPLICABLE)}
+    frames: dict[str, Any] = {"gpus": NoData(Why.NOT_APPLICABLE), "order": [run.job_id for run in the_runs(sources, viewer, subject)]}
     for kind, batch in zip(kinds, batches, strict=True):
         frame = answers[batch.key]
         if isinstance(frame, pd.DataFrame) and frame.columns.empty:
@@ -106,12 +112,17 @@ def by_job(frame: pd.DataFrame, found: list[Run], when: TimeRange, aligned: bool
 
 
 def _chart(frame: pd.DataFrame, about: About, unit: str) -> Figure:
-    names = [_("job %(id)s", id=job) for job in frame.columns.get_level_values("job")]
+    jobs, order = list(frame.columns.get_level_values("job")), about.frames["order"]
     view = about
     if about.subject.align == "start":
         longest = int(np.max(frame.index.as_unit("s").asi8)) if len(frame) else 1
         view = replace(about, when=replace(about.when, start=0, end=max(longest, 1)))
-    figure = graph.figure(graph.lines(frame, names), unit=unit, about=view)
+    # a job has the same colour in every chart, also where one before it has no samples
+    traces = [
+        graph.line(frame.iloc[:, place], _("job %(id)s", id=job), order.index(job), step=frame.attrs.get("step"))
+        for place, job in enumerate(jobs)
+    ]
+    figure = graph.figure(traces, unit=unit, about=view)
     return relative(figure) if about.subject.align == "start" else figure
 
 
@@ -143,8 +154,15 @@ def gpus(frame: pd.DataFrame, about: About) -> Figure:
 def draw_table(frames: Frames, about: About) -> Any:
     """What each job was given and used, side by side."""
     settings = about.settings
+    order = [str(job) for job in frames["jobs"]["job_id"]]
+
+    def job(row: dict[str, Any]) -> Any:
+        place = order.index(str(row["job_id"]))
+        swatch = html.I(className="tt-swatch", style={"background": f"var(--tt-{graph.colour(place)})"})
+        return [swatch, parts.page_link(row["job_id"], link(settings, f"/job/{_plain(row)}"))]
+
     columns = (
-        Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: parts.page_link(row["job_id"], link(settings, f"/job/{_plain(row)}"))),
+        Column(key="job_id", title=N_("Job"), phone=True, draw=job),
         Column(key="state", title=N_("State"), kind="state", phone=True),
         Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),
         Column(key="queued", title=N_("Queued"), kind="duration"), Column(key="start", title=N_("Start"), kind="time"),
@@ -178,6 +196,10 @@ def head(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange
     return _("Compare jobs"), title, None
 
 
+HELP = N_(
+    "Each job has one colour on this page. To compare others, tick them in the list of jobs, or write their ids into the address: "
+    "ids=100-105,107."
+)
 COMPARE = Page(
     key="compare", module="jobstats", path="/jobs/compare", title=N_("Compare jobs"), icon="arrow-left-right", access=JOB_OWNER_OR_STAFF,
     subject=subject_of, head=head, span=span, in_menu=False, order=21, filters=("ids", "align"), needs=(Need(kind="database", name="slurm"),),
@@ -185,8 +207,8 @@ COMPARE = Page(
     crumbs=lambda subject: ((N_("My jobs"), "/jobs"), (N_("Compare jobs"), "")),
     sections=(
         Section(
-            key="table", title=N_("Given and used"), query=query_table, access=JOB_OWNER_OR_STAFF, eager=True,
-            blocks=(Block(key="jobs", title=N_("Given and used"), draw=draw_table, csv="jobs", height=240),),
+            key="table", title=N_("Given and used"), query=query_table, export=exported, access=JOB_OWNER_OR_STAFF, eager=True,
+            blocks=(Block(key="jobs", title=N_("Given and used"), draw=draw_table, csv="jobs", height=240, help=HELP),),
         ),
         Section(
             key="overlay", title=N_("Over time"), query=query_charts, access=JOB_OWNER_OR_STAFF,

@@ -14,9 +14,10 @@ from components.records import Frames
 from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.slurm.jobs import jobs_page
+from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages import jobs_query
-from pages.jobs_use import with_use
+from pages.jobs_use import task_use, with_use
 
 ROWS = 20_000  # in one file
 AT_ONCE = 500  # rows read together, by key
@@ -56,6 +57,19 @@ COLUMNS: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
 def written(frame: pd.DataFrame) -> pd.DataFrame:
     """The columns of the file out of a list with its use: times as ISO UTC, s, bytes, shares 0..1; empty where not known."""
     return pd.DataFrame({header: frame[key].map(write) if write else frame[key] for key, header, write in COLUMNS}, columns=[one[1] for one in COLUMNS])
+
+
+def file_of(sources: Sources, viewer: Viewer, read: Callable[[list[int]], list[Run]], ids: list[int], when: TimeRange) -> pd.DataFrame:
+    """The file (see written) of runs named by job_db_inx, read a few hundred at a time; `attrs["cut"]` as in exported."""
+    until = time.monotonic() + SECONDS
+    found = [written(task_use(sources, viewer, [], when))]
+    for place in range(0, len(ids), AT_ONCE):
+        if time.monotonic() > until:
+            frame = pd.concat(found[1:], ignore_index=True)
+            frame.attrs["cut"] = len(frame)
+            return frame
+        found.append(written(task_use(sources, viewer, read(ids[place : place + AT_ONCE]), when, steps=STEPS)))
+    return pd.concat(found[1:] or found, ignore_index=True)
 
 
 def exported(sources: Sources, viewer: Viewer, subject: jobs_query.JobsView, when: TimeRange) -> Frames:

@@ -104,7 +104,7 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns of the list; whose jobs they are only where several people's are shown, findings only where any are known."""
     settings, names = about.settings, Names(about.viewer, about.settings)
     found = [
-        Column(key="pick", title="", draw=_pick),
+        Column(key="pick", title="", help=N_("Compare"), draw=_pick),
         Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: _job_cell(row, settings)),
         Column(key="state", title=N_("State"), phone=True, draw=_state_cell),
         Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),

@@ -116,11 +116,11 @@ def by_accounting(run: Run, steps: pd.DataFrame, settings: Settings) -> dict[str
     return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
-def task_use(sources: Sources, viewer: Viewer, runs: list[Run], when: TimeRange) -> pd.DataFrame:
+def task_use(sources: Sources, viewer: Viewer, runs: list[Run], when: TimeRange, *, steps: int = STEPS) -> pd.DataFrame:
     """with_use() of runs at hand, in their order; columns: the fields of Run and what with_use adds."""
     rows = [{name: getattr(run, name) for name in RUN_FIELDS} | {"array_counts": None} for run in runs]
     frame = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype="object") for name in (*RUN_FIELDS, "array_counts")})
-    return with_use(sources, viewer, frame, when)
+    return with_use(sources, viewer, frame, when, steps=steps)
 
 
 def _add_running(sources: Sources, viewer: Viewer, shown: pd.DataFrame, when: TimeRange) -> None:
