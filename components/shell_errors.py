@@ -9,7 +9,7 @@ from dash import html
 from components import parts
 from components.links import link
 from components.section import Bug, failed
-from components.text import N_, _
+from components.text import N_, _, page_sentence
 from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceError, TurtleError
 from core.settings import Settings
 from core.viewer import Viewer
@@ -79,7 +79,7 @@ def refused(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathna
         ((icon, title, text) for kind, icon, title, text in SAID if isinstance(error, kind)),
         ("exclamation-octagon-fill", N_("Something went wrong here"), ""),
     )
-    sentence = _(advice) if advice and not isinstance(error, SourceError) else failed(error)
+    sentence = page_sentence(error) if isinstance(error, SourceError) else _(advice) if advice else failed(error)
     body = [
         html.Div(parts.icon(name), className="tt-refused-icon"),
         html.H1(_(headline)),

@@ -112,6 +112,8 @@ def why_sentence(why: Why, what: str = "") -> str:
 
 def _source_sentence(error: SourceError) -> str:
     source = _(SOURCES.get(error.source, SOURCES["prometheus"]))
+    if isinstance(error, SourceRefused) and error.source != "prometheus":
+        return _("%(source)s refused the question. If it stays so, tell support.", source=source)
     if isinstance(error, SourceDown):
         return _(
             "%(source)s cannot be reached. The rest of the page is not affected; reload in a minute.", source=source
@@ -149,6 +151,13 @@ def error_sentence(error: TurtleError) -> str:
     if isinstance(error, NotFound):
         return _("There is no such thing, or it belongs to somebody else.")
     return _("This could not be shown. Reload in a minute.")
+
+
+def page_sentence(error: SourceError) -> str:
+    """The same where the whole page stands on the source."""
+    if isinstance(error, SourceDown):
+        return _("%(source)s cannot be reached.", source=_(SOURCES.get(error.source, SOURCES["any"])))
+    return error_sentence(error)
 
 
 def time_note(code: str) -> str:
