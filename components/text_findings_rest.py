@@ -78,8 +78,14 @@ TEXTS = {
         evidence=N_("It may wait longer for others."),
         advice=N_("If these nodes are broken, tell support instead."),
     ),
-    "requeue": Text(headline=N_("If a node fails, the job is queued again by itself (--requeue).")),
-    "no_requeue": Text(headline=N_("If a node fails, the job is not queued again (--no-requeue).")),
+    "requeue": Text(
+        headline=N_("If a node fails, the job is queued again by itself (--requeue)."),
+        evidence=N_("It then begins anew, unless the program goes on from what it saved."),
+    ),
+    "no_requeue": Text(
+        headline=N_("If a node fails, the job is not queued again (--no-requeue)."),
+        evidence=N_("You would have to submit it again."),
+    ),
     "reservation": Text(
         headline=N_("The job runs in the reservation %(value)s."),
         evidence=N_("It starts and runs only while that lasts."),

@@ -140,6 +140,9 @@ def _threads_few(case: Case) -> Hit | None:
         return None
     if _serial(case) or _cores_over_asked(case) or _dead_nodes(case) or not _cpu_waste(case):
         return None
+    busy = case.facts.cpu_efficiency
+    if busy is not None and busy >= case.limits.threads_low:  # counted now and then, threads are missed; CPU time is not
+        return None
     need = rightsize.cores_needed(case.facts)
     saves = need is not None and case.run.cores - need >= LEAST_SAVED
     request = rightsize.cores_request(case.facts, case.run, case.options) if saves else ()

@@ -328,6 +328,12 @@ def test_serial_and_half_of_the_cores_are_one_finding() -> None:
     assert not found & {"cores_over_asked", "threads_underused"}
 
 
+def test_busy_cores_are_not_few_threads() -> None:
+    """Threads are counted at moments: a program that waits now and then is seen with fewer than keep its cores busy."""
+    assert "threads_underused" in ids({}, {"threads": 5.0, "cpu_mean": 5.9})
+    assert "threads_underused" not in ids({}, {"threads": 5.0, "cpu_mean": 6.1})
+
+
 def test_dead_nodes_are_not_also_unused_cores() -> None:
     changes = {"nodes": 4, "cores": 32, "cores_req": 32}
     found = ids(changes, {"cpu_mean": 8.0, "cpu_by_node": {"c1": 8.0, "c2": 0.0, "c3": 0.0, "c4": 0.0}})
