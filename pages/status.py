@@ -11,7 +11,7 @@ from dash import html
 
 from components import format as text
 from components import graph, parts
-from components.records import About, Block, Figure, Frames, Page, Panel, Section
+from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence
 from core.errors import NoData, TurtleError, Why
@@ -22,7 +22,7 @@ from core.timerange import TimeRange
 from core.units import share
 from core.viewer import ANYONE, PUBLIC, Viewer
 from datasources.prometheus.batch import Target
-from datasources.prometheus.cluster_batches import CLUSTER, CLUSTER_USED
+from datasources.prometheus.cluster_batches import CLUSTER, CLUSTER_USED, GAUGES, USED
 from datasources.prometheus.run import fetch
 from datasources.slurm.cluster import cluster_now
 from datasources.sources import Sources
@@ -87,7 +87,9 @@ def _levels(found: Mapping[str, Any], prefix: str, kind: str) -> pd.DataFrame | 
             parts_["total"] = gauges[f"{prefix}_total"]
     steps = [series.attrs.get("step") for series in parts_.values()]
     if not parts_:
-        return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name="time"))
+        # the exporter answers, but knows none of these: a cluster without GPUs
+        counts_others = not isinstance(gauges, TurtleError) and len(gauges.columns) > 0
+        return NoData(Why.METRIC_ABSENT if counts_others else Why.NO_DATA, f"{prefix}_total")
     # the exporters are scraped at different intervals: both on the finer grid
     frame = pd.DataFrame(parts_).ffill(limit=4)
     frame.attrs |= {"unit": _("cores") if kind == "cores" else _("GPUs"), "step": min((step for step in steps if step), default=None)}
@@ -193,6 +195,14 @@ HELP_GPUS = N_(
     "Usable: GPUs on nodes that take jobs. Total: all GPUs."
 )
 
+
+
+def needs(prefix: str, kind: str) -> tuple[Need, ...]:
+    """What a chart of the cluster's use stands on, for `python app.py check`."""
+    metrics = tuple(Need(kind="metric", name=metric) for metric in GAUGES if metric.startswith(prefix))
+    return (Need(kind="exporter", name="slurm_exporter"), *metrics, Need(kind="rule", name=USED[kind]))
+
+
 HELP_FREE = N_("Neither allocated to a job nor on a node that is down or drained.")
 
 PAGE = Page(
@@ -209,13 +219,20 @@ PAGE = Page(
         Section(
             key="now", title="", query=headline_query, access=ANYONE, eager=True, in_contents=False,
             blocks=(Block(key="tiles", title="", draw=draw_tiles, bare=True, height=132),),
+            needs=(Need(kind="exporter", name="slurm_exporter"), *(Need(kind="metric", name=metric) for metric in GAUGES)),
         ),
         MINE,
         Section(
             key="use", title=N_("Use of the cluster"), query=use_query, access=ANYONE, in_contents=False,
             panels=(
-                Panel(key="cores", title=N_("Cores"), unit=N_("cores"), help=HELP_CORES, frame="cores", figure=use_figure, scope="cluster"),
-                Panel(key="gpus", title=N_("GPUs"), unit=N_("GPUs"), help=HELP_GPUS, frame="gpus", figure=use_figure, scope="cluster"),
+                Panel(
+                    key="cores", title=N_("Cores"), unit=N_("cores"), help=HELP_CORES, frame="cores", figure=use_figure, scope="cluster",
+                    needs=needs("slurm_cpus", "cores"),
+                ),
+                Panel(
+                    key="gpus", title=N_("GPUs"), unit=N_("GPUs"), help=HELP_GPUS, frame="gpus", figure=use_figure, scope="cluster",
+                    needs=needs("slurm_gpus", "gpus"),
+                ),
             ),
         ),
         Section(
