@@ -139,7 +139,7 @@ def draw_use(frames: Frames, about: About) -> Any:
         return asked(run, about.settings)
     heads = (_("Resource"), _("Allocated"), _("Used"), _("Efficiency"), _("Source"))
     head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
-    table = html.Table([head, html.Tbody(use_rows(run, found.facts, about.settings))], className="tt-table")
+    table = html.Table([head, html.Tbody(use_rows(run, found.facts, about.settings))], className="tt-table tt-use")
     extra = [part for part in (_cores_by_node(found.facts), _memory_note(found.facts)) if part]
     return html.Div([html.Div(table, className="tt-scroll"), *[html.P(text, className="tt-muted tt-small") for text in extra]])
 
