@@ -17,7 +17,7 @@ PATIENCE = 40  # seconds; two cores may be busy with the demo itself
 SETTLED = """
 const shown = (one) => one.offsetParent !== null, all = (what) => Array.from(document.querySelectorAll(what));
 const unseen = all('.tt-section[data-section]').find((one) => one.ttVisit !== one.dataset.visit);
-if (unseen) unseen.scrollIntoView();
+if (unseen) unseen.scrollIntoView({behavior: 'instant'});
 if (unseen || !document.querySelector('.tt-page') || document.querySelector('._dash-loading')) return false;
 return !all('.tt-skeleton, .tt-waiting').some(shown) && !document.querySelector('.tt-section.tt-loading');
 """
@@ -95,13 +95,13 @@ class Screen:
 
     def find(self, css: str) -> WebElement:
         """The first element in sight that fits."""
-        self.wait("return Array.from(document.querySelectorAll(arguments[0])).some((one) => one.offsetParent !== null)", css)
+        self.wait("return Array.from(document.querySelectorAll(arguments[0])).some((one) => one.getClientRects().length)", css)
         return next(one for one in self.driver.find_elements(By.CSS_SELECTOR, css) if one.is_displayed())
 
     def click(self, css: str) -> None:
         """Click where a person would, with what is fixed above out of the way."""
         element = self.find(css)
-        self.js("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
         element.click()
 
     def text(self, css: str = "body") -> str:
