@@ -35,6 +35,10 @@ class Fresh:
         """What `make` answers."""
         return make()
 
+    def kept(self, key: tuple) -> Any:
+        """Nothing."""
+        return None
+
 
 def _plain(status: int, text: str) -> Response:
     return Response(text + "\n", status=status, mimetype="text/plain")

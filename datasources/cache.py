@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import diskcache
 
@@ -72,6 +72,11 @@ class Cache:
         finally:
             with self._guard:
                 del self._making[name]
+
+    def kept(self, key: tuple) -> Any:
+        """What is kept for `key` now, None if nothing is: nothing is made and nobody is waited for."""
+        found = self._read(hashlib.sha256(repr(key).encode()).hexdigest())
+        return None if found is _MISSING else found
 
     def close(self) -> None:
         """Close the files."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
 from analysis.facts import FACTS_VERSION, job_facts
 from analysis.findings import count, findings
 from analysis.findings.records import Finding
-from core.errors import NoData, SourceError, TurtleError, Why
+from core.errors import SourceError, TurtleError
 from core.settings import Settings
 from core.timerange import TimeRange
 from core.viewer import Viewer
@@ -155,11 +154,4 @@ def _add_running_findings(sources: Sources, viewer: Viewer, shown: pd.DataFrame)
 
 def kept_findings(sources: Sources, viewer: Viewer) -> list[tuple[Finding, str]]:
     """(finding, job id) of a person's running jobs as the front page keeps them; [] where it has none."""
-
-    def nothing() -> Any:
-        raise NoData(Why.NO_DATA, MINE_NOW)
-
-    try:
-        return sources.cache.get_or_make((MINE_NOW, viewer.name), 0, nothing)
-    except TurtleError:
-        return []
+    return sources.cache.kept((MINE_NOW, viewer.name)) or []

@@ -35,8 +35,8 @@ class NoFacts:
 class NothingKept:
     """A cache that has nothing."""
 
-    def get_or_make(self, _key: tuple, _ttl: float, make: Any) -> Any:
-        return make()
+    def kept(self, _key: tuple) -> Any:
+        return None
 
 
 SOURCES = SimpleNamespace(settings=Settings(), portal=NoFacts(), cache=NothingKept())
