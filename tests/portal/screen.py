@@ -51,12 +51,24 @@ class Screen:
 
     def be(self, login: str | None) -> Screen:
         """Sign in by the session of somebody who has signed in; None: nobody."""
+        wanted = dict(self.reader(login).http.cookies.items()) if login else {}
         self.driver.get(f"{self.url}/healthz")
-        self.driver.delete_all_cookies()
         self.driver.execute_script("localStorage.clear()")
-        for name, value in self.reader(login).http.cookies.items() if login else ():
-            self.driver.add_cookie({"name": name, "value": value, "path": "/"})
+        self.until(lambda: self._cookies(wanted))
         self.driver.get_log("browser")
+        return self
+
+    def _cookies(self, wanted: dict[str, str]) -> bool:
+        """Put these cookies in; False while a late answer to the person before brings that one's back."""
+        self.driver.delete_all_cookies()
+        for name, value in wanted.items():
+            self.driver.add_cookie({"name": name, "value": value, "path": "/"})
+        self.driver.get(f"{self.url}/healthz")
+        return {one["name"] for one in self.driver.get_cookies()} == set(wanted)
+
+    def at(self, path: str) -> Screen:
+        """Go to a page without waiting for what is below its first screen."""
+        self.driver.get(self.url + path)
         return self
 
     def look(self, *, dark: bool = False, width: int = 1440) -> Screen:
