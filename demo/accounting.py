@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from demo.accounting_rows import JOB_COLUMNS, STEP_COLUMNS, Book
+from demo.accounting_columns import JOB_COLUMNS, STEP_COLUMNS
+from demo.accounting_rows import Book
 from demo.accounting_static import Table, associations, compute_nodes, folded, folded_numbers, static_tables, tres_of
 from demo.mark import put_mark
 from demo.model import Plan, PlannedRun

@@ -7,6 +7,7 @@ import numpy as np
 from demo.model import Gpu, Node
 from demo.series import COARSE, STEP, Hum
 from demo.series_catalog import Catalog
+from demo.series_login import sessions
 from demo.series_lustre import BYTES, IDLE, OPERATIONS
 from demo.series_share import WATTS, ShareTable, account_seen, cards, idle_beneath
 
@@ -145,6 +146,12 @@ def _add_lustre(catalog: Catalog, sums: Sums) -> None:
         for name in OPERATIONS:
             rate = _mean(load.meta[name], times) if name in load.meta else 0.0
             sums.add("lustre:metadata:rate3m", everywhere, rate, always, fs=load.fs, operation=name)
+    for session in sessions(catalog.plan):
+        who, shown = {"user": session.labels["user"], "fs": session.fs}, session.shown(times)
+        for name in session.rates:
+            rule = f"lustre:{name}:rate3m_user" if name in BYTES else "lustre:metadata:rate3m_user"
+            grown = session.counted(name, times) - session.counted(name, times, LUSTRE_WINDOW)
+            sums.add(rule, everywhere, grown / LUSTRE_WINDOW, shown, **who)
     tables, seen = catalog.tables, set()
     for number in tables.between(times[0] - IDLE, times[-1] + 1):
         run, _ = tables.entries[number]

@@ -15,9 +15,11 @@ from demo.series_cloud import cloud_blocks
 from demo.series_cluster import quota_blocks, scheduler_blocks
 from demo.series_hosts import host_blocks
 from demo.series_job import job_block
-from demo.series_lustre import IDLE, FileSystemLoad, RunIos, job_blocks, target_blocks
+from demo.series_login import session_blocks
+from demo.series_lustre import IDLE, RunIos, job_blocks
 from demo.series_node import SLACK, NodeLoad
 from demo.series_share import ProfileOf, Tables
+from demo.series_targets import FileSystemLoad, target_blocks
 
 TYPES = {**series_job.TYPES, **series_hosts.TYPES, **series_hardware.TYPES, **series_lustre.TYPES, **series_cloud.TYPES}
 
@@ -34,6 +36,7 @@ class Catalog:
         self.quotas = quota_blocks(plan)
         self.standing = [block for load in self.loads.values() for block in host_blocks(load)]
         self.standing += [block for load in self.file_systems for block in target_blocks(load)]
+        self.standing += session_blocks(plan, self.ios.servers)
         self.standing += [*scheduler_blocks(plan), *cloud_blocks(plan), *self.quotas]
         self._passing: dict[int, list[Block]] = {}
 

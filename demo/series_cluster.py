@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from demo.model import Node, Plan, PlannedRun
-from demo.series import COARSE, DAY, Block, run_end, seed_of
+from demo.series import COARSE, DAY, Block, Hum, run_end, seed_of
 
 EXPORTER = "slurm_exporter"
 INSTANCE = "sched1:8080"
@@ -113,7 +113,7 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
         parts.append(_cluster_part("slurm_partition_", {"partition": name}, view, chosen))
         jobs = [run for run in plan.runs if name in run.partition.split(",")]
         parts.append(_queue_part("slurm_partition_jobs_", {"partition": name}, QueueView(plan, jobs)))
-    parts += [_state_part(view), _shares_part(plan)]
+    parts += [_state_part(view), _shares_part(plan), _scheduler_part(plan)]
     blocks = [Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values) for labels, values in parts]
     return [*blocks, _features_block(view)]
 
@@ -170,6 +170,36 @@ def _state_part(view: NodesView):  # noqa: ANN202 - a Part
         return np.vstack([info, (state == 3).astype(float)])
 
     return labels, values
+
+
+def _scheduler_part(plan: Plan):  # noqa: ANN202 - a Part
+    """sdiag's basic figures: cycles in microseconds, longer the more jobs wait."""
+    queue = QueueView(plan, list(plan.runs))
+    started = _spells((run.start, plan.horizon, 1) for run in plan.runs)
+    hum = Hum(1.0, seed_of(plan.seed, "sdiag"), 0.1)
+    names = ["threads", "queue_size", "last_queue_length", "cycle_per_minute", "mean_depth_cycle"]
+    names += ["last_cycle", "mean_cycle", "backfill_last_cycle", "backfill_mean_cycle"]
+    names += [f"backfill_{name}" for name in ("depth_mean", "last_depth_cycle", "last_queue_length", "last_table_size")]
+    names += ["total_backfilled_jobs_since_start", "total_backfilled_jobs_since_cycle"]
+
+    def values(times: np.ndarray) -> np.ndarray:
+        pending, noise, ones = queue.pending.at(times), hum.rate(times), np.ones(len(times))
+        depth = np.minimum(pending, 100)
+        since = started.at(times) - started.at(np.floor(times / DAY) * DAY)
+        rows = [3 * ones, 0 * ones, pending, np.rint(2 * noise), depth * 0.9]
+        rows += [np.rint(900 + 35 * pending * noise), np.rint(900 + 33 * pending)]
+        rows += [np.rint(4e4 + 2500 * pending * noise), np.rint(4e4 + 2400 * pending)]
+        rows += [
+            depth * 0.8,
+            depth,
+            pending,
+            pending * 2 + 20,
+            np.floor(started.at(times) * 0.6),
+            np.floor(since * 0.6),
+        ]
+        return np.vstack(rows)
+
+    return [{"__name__": f"slurm_scheduler_{name}"} for name in names], values
 
 
 def _features(node: Node) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from core.gpus import DEFAULT_GPUS, model_of
+from core.gpus import DEFAULT_GPUS, GpuModel, model_of
 from demo.behaviour_gpu import BOARDS
 from demo.model import Gpu, Node, Plan, PlannedRun, Profile, Share
 from demo.series import Levels, Running, run_end
@@ -64,19 +64,23 @@ class ShareTable:
 
     @cached_property
     def counts(self) -> Levels:
+        """Processes, then threads by state."""
         profile = self._profile
         return Levels(self.start, np.vstack([profile.processes, *profile.threads.values()]).astype(float))
 
     @cached_property
     def flows(self) -> Running:
+        """Bytes, rows FLOWS."""
         return Running(self.start, np.vstack([getattr(self._profile, name) for name in FLOWS]).astype(float))
 
     @cached_property
     def load(self) -> Levels:
+        """Program bytes, cache bytes, runnable threads, scratch bytes, busy cores."""
         return Levels(self.start, _load(self._profile, self._cpu))
 
     @cached_property
     def hardware(self) -> Running | None:
+        """Instructions, L2 hits, L2 misses, L3 hits, each by core; None on a node without counters."""
         return Running(self.start, _hardware(self._profile, self._cpu)) if self.node.counters else None
 
     def core_seconds(self, times: np.ndarray) -> np.ndarray:
@@ -153,7 +157,7 @@ def idle_beneath(card: list[Gpu]) -> float:
     return BOARDS["a100"][1] if card[0].mig else 0.0
 
 
-def gpu_model(gpu: Gpu):  # noqa: ANN201 - the record is core.gpus.GpuModel
+def gpu_model(gpu: Gpu) -> GpuModel:
     """What is known of a GPU or slice: memory in GiB, idle and full watts."""
     return model_of(gpu.mig or gpu.gpu_type, DEFAULT_GPUS)
 
