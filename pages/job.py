@@ -61,6 +61,8 @@ def node_links(frames: Frames, about: About) -> Any:
     """A list of the nodes of a job too large to show each core, to look at the cores of one; and what cgroup v2 hides."""
     run: Run = frames["run"]
     rows: list[Any] = []
+    if not measured(frames) and not getattr(about.subject, "node", ""):
+        return None
     hidden = on_v2(run, about.settings)
     if hidden:
         names = ", ".join(hidden[:8]) + ("…" if len(hidden) > 8 else "")

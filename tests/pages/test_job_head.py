@@ -66,7 +66,9 @@ def test_notes_about_charts_are_left_out_where_there_are_none() -> None:
 
 def test_the_nodes_of_a_large_job_are_one_list() -> None:
     run = a_run(nodes=32, cores=512, hosts=tuple(f"c{n}" for n in range(32)))
-    drawn = node_links({"run": run}, about(run))
+    cores = wide(("job", "node"), [("77", "c0"), ("77", "c1")])
+    drawn = node_links({"run": run, "cores": cores}, about(run))
+    assert node_links({"run": run}, about(run)) is None  # nothing was measured: nothing to choose
     assert [type(part).__name__ for part in drawn.children] == ["Details"]
     assert "Cores of c7" in texts(node_links({"run": run}, about(run, params={"node": "c7"})))
     assert node_links({"run": a_run()}, about(a_run())) is None
