@@ -168,7 +168,7 @@ def summarise(settings: Settings, options: argparse.Namespace) -> int:
             done = keep_up(sources, limit=options.limit or None, stop=stop)
     finally:
         sources.close()
-    print(f"{done} jobs summarised")
+    print(f"{done} job{'' if done == 1 else 's'} summarised")
     return 0
 
 

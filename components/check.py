@@ -166,7 +166,7 @@ def write(lines: list[Line], out: TextIO) -> None:
         ]
         out.write("  ".join([*columns, line.found]).rstrip() + "\n")
         for label, value in ((_("empties"), line.empties), (_("mend"), line.mend)):
-            if value and line.state != OK:
+            if value and (line.state != OK or label == _("empties")):
                 out.write(f"{'':{widths[0] + 2}}{label}: {value}\n")
 
 
@@ -174,6 +174,11 @@ def run(
     settings: Settings, sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch, ...], out: TextIO | None = None
 ) -> int:
     """Check everything and print the table; 0 if nothing failed or is missing, else 1."""
+    if sources.prometheus is None and sources.slurm is None:
+        # a portal of nothing is a mistake, not a success
+        sources.close()
+        (out or sys.stdout).write(_("Neither Prometheus nor Slurm is configured: there is nothing to show. Set [prometheus] url or [slurm] url.") + "\n")
+        return 1
     existing = tuple(page for page in pages if settings.module_on(page.module))
     try:
         lines = lines_of(sources, existing, batches)

@@ -19,7 +19,7 @@ from components.ask import Ask, Registry, read
 from components.present import present
 from components.records import About, Block, Page, Panel, Section
 from components.text import bug_sentence, error_sentence, time_note, why_sentence
-from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceSlow, TurtleError, Why
+from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceError, SourceSlow, TurtleError, Why
 from core.viewer import ANYONE, Viewer
 from datasources.sources import Sources
 
@@ -90,7 +90,9 @@ def collect(
         with turns.take(viewer):
             frames = sources.pool.gather({"section": call}, DEADLINE, "any")["section"]
         if isinstance(frames, TurtleError):
-            log.warning("%s:%s: %s: %s", page.key, section.key, type(frames).__name__, frames.detail)
+            # only what an operator can mend is worth a warning: a mistyped job id is not
+            level = logging.WARNING if isinstance(frames, SourceError) else logging.INFO
+            log.log(level, "%s:%s: %s: %s", page.key, section.key, type(frames).__name__, frames.detail)
             return frames
         return frames if isinstance(frames, Bug) else present(frames, viewer, sources.settings)
     except TurtleError as error:

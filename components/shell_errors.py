@@ -10,7 +10,7 @@ from components import parts
 from components.links import link
 from components.section import Bug, failed
 from components.text import N_, _, page_sentence
-from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceError, TurtleError
+from core.errors import BadInput, NoData, NotAllowed, NotFound, NotSignedIn, SourceError, TurtleError
 from core.settings import Settings
 from core.viewer import Viewer
 
@@ -37,6 +37,7 @@ SAID: tuple[tuple[type, str, str, str], ...] = (
         ),
     ),
     (BadInput, "question-circle", N_("That address cannot be read"), ""),
+    (NoData, "inbox", N_("Nothing to show here"), ""),
     (
         SourceError,
         "plug",

@@ -69,6 +69,8 @@ WHY = {
     Why.NOT_APPLICABLE: N_("This does not apply here."),
 }
 
+NO_ACCOUNTING = N_("This portal is not connected to Slurm's accounting database, so it knows no jobs.")
+
 BAD_INPUT = {
     "job_id": N_(
         "That is not a job id. Job ids look like 123456, 123456_7 (task of an array) or 123456+1 (part of a job)."
@@ -105,6 +107,8 @@ def _told_to_staff() -> bool:
 
 def why_sentence(why: Why, what: str = "") -> str:
     """Why something is empty, in a sentence; `what`, the exporter's or metric's name, is added for staff, who can mend it."""
+    if why is Why.NOT_CONFIGURED and what == "slurm":
+        return _(NO_ACCOUNTING)
     sentence = _(WHY[Why(why)])
     named = what and why in (Why.NOT_CONFIGURED, Why.METRIC_ABSENT) and _told_to_staff()
     return f"{sentence} ({what})" if named else sentence

@@ -12,7 +12,7 @@ DATABASE = "slurm_acct_db"
 OWNER = "demo_owner"
 READER = "turtle_reader"
 # what docs/install.md grants: never <cluster>_job_env_table, which holds the users' environments
-SHARED_TABLES = ("acct_coord_table", "acct_table", "qos_table", "tres_table", "user_table")
+SHARED_TABLES = ("acct_coord_table", "qos_table", "tres_table", "user_table")
 CLUSTER_TABLES = (
     "assoc_table",
     "event_table",

@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Select, and_, or_, select
 
 from core.errors import NotAllowed, NotFound
 from core.viewer import Viewer
-from datasources.slurm import frames
-from datasources.slurm.columns import job_tables
 from datasources.slurm.detail import tasks_of
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
@@ -171,30 +168,6 @@ def current_use(sources: Sources, *, viewer: Viewer, user: str) -> Use:
     job = db.schema.table("job_table").c
     rows = db.rows(_unfinished(job).where(job.id_user.in_(uids))) if uids else []
     return _use(rows, db.tres_names())
-
-
-def account_use(sources: Sources, *, viewer: Viewer, account: str) -> pd.DataFrame:
-    """What the people of an account hold now: columns user (str), running, pending, cores, gpus (int), memory (bytes). One statement.
-
-    Raises NotFound unless the viewer is a member, a coordinator or staff.
-    """
-    if not (viewer.is_staff or account in viewer.accounts or account in viewer.coordinates):
-        raise NotFound(f"account {account}")
-    db = database(sources)
-    tables = job_tables(db.schema)
-    job, assoc = tables.job, tables.assoc
-    statement = _unfinished(job.c, assoc.c.user).select_from(job.join(assoc, assoc.c.id_assoc == job.c.id_assoc)).where(assoc.c.acct == account)
-    found: dict[str, list[Any]] = {}
-    for row in db.rows(statement):
-        found.setdefault(row["user"], []).append(row)
-    rows = []
-    for user, mine in sorted(found.items()):
-        use = _use(mine, db.tres_names())
-        rows.append(
-            {"user": user, "running": use.running, "pending": use.pending, "cores": use.held.cores, "gpus": use.held.gpu_count, "memory": use.held.memory}
-        )
-    kinds = {"running": "int64", "pending": "int64", "cores": "int64", "gpus": "int64", "memory": "int64"}
-    return frames.table(rows, ("user", *kinds), **kinds)
 
 
 def finished_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int] = (0, 0), limit: int = 500) -> list[Run]:

@@ -34,8 +34,7 @@ JOB_NEEDED = frozenset(
 )
 JOB_OPTIONAL = frozenset(
     [
-        "admin_comment", "batch_script", "constraints", "container", "derived_es", "failed_node", "licenses",
-        "qos_req", "restart_cnt", "script_hash_inx", "std_err", "std_out", "submit_line", "system_comment",
+        "admin_comment", "batch_script", "constraints", "derived_es", "script_hash_inx", "submit_line", "system_comment",
     ]
 )
 STEP_NEEDED = frozenset(
@@ -50,23 +49,22 @@ TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "job_table": (JOB_NEEDED, JOB_OPTIONAL),
     "assoc_table": (
         frozenset({"id_assoc", "user", "acct", "partition", "parent_acct", "deleted"}),
-        frozenset({"shares", "id_parent", "is_def", "grp_tres"}),
+        frozenset(),
     ),
-    "step_table": (STEP_NEEDED, frozenset({"submit_line", "tres_usage_in_max_nodeid", "tres_usage_in_max_taskid", "consumed_energy"})),
+    "step_table": (STEP_NEEDED, frozenset({"submit_line", "tres_usage_in_max_nodeid", "tres_usage_in_max_taskid"})),
     "event_table": (
         frozenset({"node_name", "time_start", "time_end", "reason", "reason_uid", "state", "tres", "cluster_nodes"}),
         frozenset(),
     ),
     "suspend_table": (frozenset(), frozenset({"job_db_inx", "time_start", "time_end"})),
-    "resv_table": (frozenset(), frozenset({"id_resv", "resv_name", "time_start", "time_end", "nodelist", "flags", "tres", "deleted"})),
+    "resv_table": (frozenset(), frozenset({"id_resv", "resv_name", "time_start", "time_end", "nodelist"})),
     "job_script_table": (frozenset(), frozenset({"hash_inx", "batch_script"})),
 }
 GLOBAL_TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "tres_table": (frozenset({"id", "type", "name"}), frozenset()),
-    "qos_table": (frozenset(), frozenset({"id", "name", "priority", "max_wall_duration_per_job", "max_tres_pu", "deleted"})),
+    "qos_table": (frozenset(), frozenset({"id", "name"})),
     "user_table": (frozenset(), frozenset({"name", "admin_level", "deleted"})),
     "acct_coord_table": (frozenset(), frozenset({"acct", "user", "deleted"})),
-    "acct_table": (frozenset(), frozenset({"name", "description", "organization", "deleted"})),
 }
 
 

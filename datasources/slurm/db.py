@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,13 +19,13 @@ from sqlalchemy.sql import Executable
 from core.errors import SourceDown, SourceError, SourceRefused, SourceSlow
 from core.settings import Settings
 from datasources.slurm.columns import GLOBAL_TABLES, TABLES, Schema, schema_query
+from datasources.slurm.lookups import Lookups
 
 T = TypeVar("T")
 log = logging.getLogger("turtle.slurm")
 LOOKUP_SECONDS = 600.0
 SPARE_SECONDS = 1.0  # longer than the server's own deadline, so that its text says what happened
 QUIET_SECONDS = 3.0  # a server that kept silent is not asked again for so long: else each question of a page would wait
-MARK_TABLE = "turtle_demo_mark"
 OUT_OF_TIME = {1969, 3024, 1317}  # max_statement_time (MariaDB), max_execution_time (MySQL), interrupted
 REFUSED = {1044, 1045, 1049, 1054, 1064, 1142, 1143, 1146, 1227, 1370, 1698}
 CHANGED = {1054, 1146}  # a column or table went away: Slurm was upgraded below us
@@ -94,8 +93,7 @@ class SlurmDb:
         self._silent_until = 0.0
         event.listen(self.engine, "connect", _prepare(seconds))
         event.listen(self.engine, "before_cursor_execute", _record)
-        self._lock = threading.RLock()
-        self._kept: dict[object, tuple[float, Any]] = {}
+        self._lookups = Lookups()
         self.logins: dict[int, str] = {}  # uid → login, as far as asked
 
     def rows(self, statement: Executable) -> Sequence[RowMapping]:
@@ -135,22 +133,15 @@ class SlurmDb:
         return SourceDown("slurm", text)
 
     def kept(self, key: object, make: Callable[[], T], seconds: float = LOOKUP_SECONDS) -> T:
-        """A small lookup remembered in this process; made anew after `seconds`. Errors and empty answers are not remembered."""
-        now = time.monotonic()
-        with self._lock:
-            held = self._kept.get(key)
-            if held is not None and held[0] >= now:
-                return held[1]
-            made = make()
-            # Somebody's first job or account is wanted at once, not when a remembered "none" has aged
-            if made:
-                self._kept[key] = (now + seconds, made)
-            return made
+        """A small lookup remembered in this process; made anew after `seconds`. Errors and empty answers are not remembered.
+
+        One thread asks for a key and the others wait for its answer; other keys are not held up.
+        """
+        return self._lookups.get_or_make(key, make, seconds)
 
     def forget(self) -> None:
         """Drops every remembered lookup, the schema included."""
-        with self._lock:
-            self._kept.clear()
+        self._lookups.clear()
 
     @property
     def schema(self) -> Schema:
@@ -185,10 +176,6 @@ class SlurmDb:
             return {int(row["id"]): f"{row['type']}/{row['name']}" if row["name"] else row["type"] for row in rows}
 
         return self.kept("tres", read)
-
-    def has_demo_mark(self) -> bool:
-        """True if this database was filled by the demo: it then holds a table no accounting database has."""
-        return bool(self.rows(schema_query((MARK_TABLE,))))
 
     def close(self) -> None:
         """Ends all connections."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, false, true
 from sqlalchemy.sql.selectable import TableClause
 
-from core.errors import NotFound
+from core.errors import NoData, NotFound, Why
 from core.viewer import Viewer
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.records import Run
@@ -15,9 +15,9 @@ FIRST_PERSON = 1000  # uids below are the system's: nobody's jobs
 
 
 def database(sources: Sources) -> SlurmDb:
-    """The accounting database; raises NotFound where the settings name none."""
+    """The accounting database; raises NoData(NOT_CONFIGURED) where the settings name none."""
     if sources.slurm is None:
-        raise NotFound("no accounting database is configured")
+        raise NoData(Why.NOT_CONFIGURED, "slurm", "no accounting database is configured")
     return sources.slurm
 
 

@@ -25,11 +25,6 @@ class ViewerFacts:
     coordinates: frozenset[str] = frozenset()
     admin_level: str = "none"  # "operator" and "administrator" are Slurm's own words
 
-    @property
-    def is_operator(self) -> bool:
-        """True for operators and administrators."""
-        return self.admin_level != "none"
-
 
 def account_parents(db: SlurmDb) -> dict[str, str]:
     """{account: parent account} of the accounts that exist; "" above the root. Walked by name: newer versions have no lft and rgt."""

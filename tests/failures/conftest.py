@@ -23,7 +23,7 @@ BASE = "slurm_failures"
 # What docs/install.md grants: table by table, without the job environment table
 GRANTED = (
     *(f"alpha_{name}" for name in ("job_table", "step_table", "assoc_table", "job_script_table", "event_table", "suspend_table", "resv_table")),
-    "qos_table", "tres_table", "user_table", "acct_table", "acct_coord_table",
+    "qos_table", "tres_table", "user_table", "acct_coord_table",
 )  # fmt: skip
 
 

@@ -99,6 +99,19 @@ def test_a_missing_column_is_named(world: World) -> None:
     assert lines["slurm", "accounting"][0] == "failed" and "job_table.nodelist" in lines["slurm", "accounting"][1]
 
 
+def test_a_missing_optional_column_says_what_it_empties(world: World) -> None:
+    """22.05 keeps scripts in a table of their own, so a job table without them lacks nothing."""
+    world.root("alter table alpha_job_table rename column submit_line to submit_line_of_old")
+    try:
+        _status, lines, _shown = checked(world, prometheus=NO_METRICS)
+    finally:
+        world.root("alter table alpha_job_table rename column submit_line_of_old to submit_line")
+    found = lines["slurm", "job_table"]
+    assert found[:2] == ["ok", "without submit_line (other Slurm version, or not granted)"]
+    assert "empties: submit lines; dependencies are known from scripts only" in found
+    assert ("slurm", "job_table") not in checked(world, prometheus=NO_METRICS)[1]
+
+
 def test_another_clusters_name_is_told(world: World) -> None:
     status, lines, _shown = checked(world, site={"cluster": "gamma"}, prometheus=NO_METRICS)
     assert status == 1 and "'gamma'" in lines["slurm", "accounting"][1]
@@ -175,10 +188,10 @@ def test_the_command_checks_and_keeps_secrets(world: World) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_without_sources_the_command_succeeds(command: Callable, tmp_path: Path) -> None:
+def test_a_portal_without_sources_is_not_well(command: Callable, tmp_path: Path) -> None:
     env = {"TURTLE_SERVER__CACHE_DIR": str(tmp_path / "c"), "TURTLE_PORTAL__URL": f"sqlite:///{tmp_path}/p.sqlite"}
     status, out, _err = command("check", env=env)
-    assert status == 0 and "not configured" in out and "all is well" in out
+    assert status == 1 and "Neither Prometheus nor Slurm is configured" in out and "all is well" not in out
 
 
 def test_a_wrong_setting_names_file_key_and_what_is_allowed(command: Callable, tmp_path: Path) -> None:
@@ -214,7 +227,7 @@ def test_help_lists_the_commands(command: Callable) -> None:
 def test_summarise_keeps_up(world: World, command: Callable, caplog: pytest.LogCaptureFixture) -> None:
     """The job that ended first, then all others, then none: sacct's list of the dump has more than 30 that started and ended."""
     env = environment(world)
-    assert [command("summarise", "--limit", "1", env=env)[:2], command("summarise", env=env)[0]] == [(0, "1 jobs summarised\n"), 0]
+    assert [command("summarise", "--limit", "1", env=env)[:2], command("summarise", env=env)[0]] == [(0, "1 job summarised\n"), 0]
     assert command("summarise", env=env)[1] == "0 jobs summarised\n"
     with world.sources.portal.transaction() as connection:
         stored = connection.execute(text("select count(*) from job_facts")).scalar_one()

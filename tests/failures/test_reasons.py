@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from components.text import WHY
+from components.text import NO_ACCOUNTING, WHY
 from core.errors import Why
 from tests.access.asker import Asker
 from tests.failures.conftest import World
@@ -101,11 +101,15 @@ def test_without_metrics_at_all(portal_of: Callable[..., Asker]) -> None:
 def test_without_accounting_at_all(portal_of: Callable[..., Asker]) -> None:
     person = portal_of("alice", slurm={"url": ""})
     page = person.page(f"/job/{MEASURED}")
-    assert leaks(page) == [] and "could not be drawn" not in page_text(page)
+    assert leaks(page) == [] and NO_ACCOUNTING in page_text(page)
     assert said(ask(person, "status:use", "/"))["cores"] == "chart"
+    for place in ("use", "list"):
+        assert set(said(ask(person, f"jobs:{place}", "/jobs")).values()) == {NO_ACCOUNTING}
     for section in PAGES["jobs"].sections:
         answer = person.section(PAGES["jobs"], section, "/jobs")
         assert answer.status_code == 200 and "could not be drawn" not in answer.get_data(as_text=True), section.key
+    for place in ("job:summary", "job:cpu"):
+        assert set(said(ask(person, place, f"/job/{MEASURED}")).values()) == {NO_ACCOUNTING}
 
 
 def test_names_of_exporters_are_for_staff(world: World, alice: Asker) -> None:

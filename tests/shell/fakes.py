@@ -123,6 +123,10 @@ def _missing(*_anything: Any) -> dict[str, Any]:
     raise NotFound("nothing")
 
 
+def _off(*_anything: Any) -> dict[str, Any]:
+    raise SourceDown("slurm", "refused")
+
+
 def draw(frame: pd.DataFrame, about: Any) -> dict[str, Any]:
     """Lines of everything."""
     return graph.figure(graph.lines(frame), unit="B", about=about)
@@ -174,6 +178,7 @@ OPEN = (
     _section("all", ANYONE),
     _section("bug", ANYONE, _broken),
     _section("gone", ANYONE, _missing),
+    _section("off", ANYONE, _off),
     _section("own", SIGNED_IN),
     _section("team", STAFF),
 )

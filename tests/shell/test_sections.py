@@ -128,3 +128,14 @@ def test_queries_are_listed_for_staff(asker) -> None:
     text = asker.be(fakes.STAFFER).client.get("/queries/open/all").text
     assert "# PromQL" in text
     assert "# SQL" in text
+
+
+def test_only_failing_sources_are_worth_a_warning(asker, caplog) -> None:
+    """A mistyped job id is the reader's affair; a source that is down is the operator's."""
+    caplog.set_level("INFO")
+    asker.section("open:gone")
+    told = [record for record in caplog.records if "NotFound" in record.getMessage()]
+    assert told and {record.levelname for record in told} == {"INFO"}
+    asker.section("open:off")
+    told = [record for record in caplog.records if "SourceDown" in record.getMessage() and "open:off" in record.getMessage()]
+    assert told and {record.levelname for record in told} == {"WARNING"}

@@ -38,15 +38,6 @@ def test_current_use(sources: Sources) -> None:
     assert cluster.current_use(sources, viewer=PORTAL, user="nobody").running == 0
 
 
-def test_account_use(sources: Sources) -> None:
-    """Members see what the people of their account hold."""
-    member = Viewer(name="dave", accounts=frozenset({"rrg-pi1_gpu"}))
-    frame = cluster.account_use(sources, viewer=member, account="rrg-pi1_gpu")
-    assert [tuple(row) for row in frame.itertuples(index=False)] == [("bob", 1, 0, 12, 1, 120 * GIB)]
-    boss = Viewer(name="pi", coordinates=frozenset({"def-pi2_cpu"}))
-    assert cluster.account_use(sources, viewer=boss, account="def-pi2_cpu").pending.tolist() == [501]
-
-
 def test_first_job_is_seen_at_once(changed: Accounting) -> None:
     """Somebody who had no association a moment ago."""
     sources, grace = changed.sources(), Viewer(name="grace")

@@ -14,6 +14,7 @@ from core.subjects import parse_job
 from core.viewer import PORTAL, Viewer
 from datasources.slurm import cluster, detail, jobs, people
 from datasources.slurm.db import SlurmDb, recorded
+from datasources.slurm.personas import bears_mark
 from tests.slurm.conftest import DATA, Accounting, sources_of
 from tests.slurm.test_lookup import run
 
@@ -237,6 +238,8 @@ def test_statements_are_recorded(accounting: Accounting) -> None:
 
 def test_demo_mark(changed: Accounting) -> None:
     """Only the demo's database has it."""
-    assert not changed.sources().slurm.has_demo_mark()
+    assert not bears_mark(changed.sources().slurm)
     changed.execute("create table turtle_demo_mark (login varchar(64))")
-    assert changed.sources().slurm.has_demo_mark()
+    assert not bears_mark(changed.sources().slurm), "an empty mark names nobody"
+    changed.execute("insert into turtle_demo_mark values ('mira')")
+    assert bears_mark(changed.sources().slurm)

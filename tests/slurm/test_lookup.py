@@ -43,8 +43,6 @@ def test_details_are_the_owners_too(sources: Sources) -> None:
         cluster.current_use(sources, viewer=PUBLIC, user="bob")
     with pytest.raises(NotAllowed):
         cluster.finished_after(sources, viewer=ALICE)
-    with pytest.raises(NotFound):
-        cluster.account_use(sources, viewer=ALICE, account="def-pi2_cpu")
 
 
 def test_deleted_association_still_owns(sources: Sources) -> None:
