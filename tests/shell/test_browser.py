@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.ui import WebDriverWait
 
 from pages.status import PAGE as STATUS
@@ -86,3 +87,23 @@ def test_the_share_button_is_nowhere(open_app, front) -> None:
     assert browser.driver.execute_script("return document.querySelectorAll('.modebar-btn').length") == 0
     assert browser.driver.execute_script("return document.querySelector('.js-plotly-plot')._context.showSendToCloud") is False
     assert browser.get_logs() == []
+
+
+def test_a_legend_never_covers_its_plot(open_app, front) -> None:
+    browser = open_app(front)
+    below = """const found = [...document.querySelectorAll('.js-plotly-plot')].filter(p => p.querySelector('.legend'));
+        return found.length > 0 && found.every(p => p.querySelector('.legend').getBoundingClientRect().bottom
+            <= p.getBoundingClientRect().top + p._fullLayout._size.t + 1);"""
+    for width in (1440, 390):
+        browser.driver.set_window_size(width, 900)
+        browser.driver.refresh()
+        _wait(browser, DRAWN)
+        assert _wait(browser, below)
+
+
+def test_one_cursor_for_all_charts(open_app, front) -> None:
+    browser = open_app(front)
+    drawn = "document.querySelectorAll('.tt-plot:not(.tt-waiting) .js-plotly-plot[data-tt] .nsewdrag')"
+    _wait(browser, f"return {drawn}.length > 1")
+    ActionChains(browser.driver).move_to_element(browser.driver.execute_script(f"return {drawn}[0]")).perform()
+    assert _wait(browser, "return document.querySelectorAll('.tt-cursor:not([hidden])').length === 1")
