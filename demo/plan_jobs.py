@@ -12,9 +12,9 @@ from demo.scripts import file_of, script
 GIB = 1024  # MiB, the unit of Request.memory
 DAY = 86400
 OK = (3, 0, 0)
-LOAD = {"cpu": 0.84, "large": 0.68, "a100": 0.9, "h100": 0.88, "a100_1g.5gb": 0.75}
+LOAD = {"cpu": 0.88, "large": 0.68, "a100": 0.9, "h100": 0.88, "a100_1g.5gb": 0.75}
 # relative rate of submissions by hour of the day (UTC), then by day of the week
-BY_HOUR = np.array([3, 2, 2, 2, 2, 3, 4, 7, 11, 14, 15, 14, 12, 14, 15, 14, 12, 10, 8, 6, 5, 5, 4, 4], dtype=float)
+BY_HOUR = np.array([6, 5, 5, 5, 5, 6, 7, 9, 11, 13, 14, 13, 12, 13, 14, 13, 12, 11, 10, 9, 8, 8, 7, 7], dtype=float)
 BY_DAY = np.array([1.1, 1.1, 1.1, 1.1, 1.05, 0.75, 0.7])
 
 
