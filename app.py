@@ -22,7 +22,8 @@ from components.own_metrics import watch
 from components.present import plain_text
 from components.viewers import Viewers
 from core.errors import SettingsError, TurtleError
-from core.settings import Settings, load
+from core.settings import Settings
+from core.settings_file import load
 from datasources.connect import connect
 from datasources.sources import Sources
 from pages.registry import all_pages

@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from benchmarks.browser import Visitor
 from benchmarks.counters import Servers
-from core.settings import Settings, load
+from core.settings import Settings
+from core.settings_file import load
 
 STATE = Path(__file__).resolve().parents[1] / ".cache" / "demo"
 MAX_ROWS, MAX_STATEMENTS, MAX_PAGE, MAX_PANEL = 20_000, 9, 700_000, 120_000

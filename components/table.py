@@ -128,7 +128,10 @@ def table(
     body = [html.Thead(html.Tr([_heading(column, sortable) for column in columns])), html.Tbody(rows)]
     above: list[Any] = [tools] if tools is not None else []
     if filtered if filtered is not None else len(rows) >= 8:
-        above.append(dcc.Input(type="search", placeholder=_("Filter these rows"), className="tt-filter"))
+        said = _("Filter these rows")
+        # Dash's input takes no aria-label: a label around it names it
+        box = dcc.Input(type="search", placeholder=said, className="tt-filter")
+        above.append(html.Label([html.Span(said, className="visually-hidden"), box]))
         above.append(html.Span("", **{"data-shown": "1"}))
     if note:
         above.append(html.Span(_(note), className="tt-table-note"))

@@ -12,6 +12,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 NICE_STEPS = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 MAX_POINTS = 11_000  # Prometheus' own limit of points in a series
 MAX_SPAN = 10 * 366 * 86400
+SLACK = 60  # seconds a reader's clock may be ahead of ours
 POINTS = {"narrow": 180, "wide": 360}
 
 
@@ -84,9 +85,10 @@ def parse(start: str | None, end: str | None, *, now: int, default: tuple[int, i
     if low > high:
         low, high, note = high, low, "time_reversed"
     if low >= now:
-        return replace(plain, note="time_future")
+        # "now to now" is no time at all: the usual range, without a word about the future
+        return replace(plain, note="time_future" if low > now + SLACK else "")
     if high > now:
-        high, note = now, note or ("time_future" if high > now + 60 else "")
+        high, note = now, note or ("time_future" if high > now + SLACK else "")
     if high - low > MAX_SPAN:
         low, note = high - MAX_SPAN, "time_long"
     relative = bool(start and start.startswith("now-") and (not end or end == "now"))

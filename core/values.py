@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -32,3 +33,8 @@ HttpUrl = Annotated[str, _within("http://", "https://")]
 MysqlUrl = Annotated[str, _within("mysql://", "mysql+pymysql://", "mariadb://", "mariadb+pymysql://")]
 DatabaseUrl = Annotated[str, _within("sqlite:", "mysql+pymysql://", "mariadb+pymysql://", "postgresql+psycopg://", "postgresql://")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+
+
+def without_password(text: str) -> str:
+    """An address as it may be shown: `scheme://user:***@host`; other texts are as they were."""
+    return re.sub(r"^([a-z0-9+.-]+://[^/?#:]*):[^/?#]*@", r"\1:***@", text, flags=re.IGNORECASE)

@@ -17,6 +17,11 @@ window.turtle = (function () {
     const today = style === "near" && d.toDateString() === new Date().toDateString();
     return today ? clock(d, false) : style === "day" ? day(d) : day(d) + " " + clock(d, style === "second");
   };
+  // the reader's zone by name and by hours: a name alone leaves one to guess (UTC itself needs no hours)
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const ahead = -new Date().getTimezoneOffset(), size = Math.abs(ahead);
+  const hours = "UTC" + (ahead ? (ahead < 0 ? "−" : "+") + Math.floor(size / 60) + (size % 60 ? ":" + two(size % 60) : "") : "");
+  const zone = name === hours ? name : name + " (" + hours + ")";
   const onDom = [];
   let waiting = false;
   const settle = () => {
@@ -28,5 +33,5 @@ window.turtle = (function () {
     new MutationObserver(settle).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-utc", "data-visit"] });
     settle();
   });
-  return Object.assign(known, { words, frame, params, set, phone, css, clock, day, moment, onDom, settle, zone: Intl.DateTimeFormat().resolvedOptions().timeZone });
+  return Object.assign(known, { words, frame, params, set, phone, css, clock, day, moment, onDom, settle, zone });
 })();

@@ -27,6 +27,8 @@
     box.append(T.words("late"), again);
     section.prepend(box);
   }
+  // nothing more will come: what is shown stays as it is, no longer dimmed as if it were about to change
+  T.giveUp = () => sections().forEach((one) => { clearTimeout(one.ttTimer); one.classList.remove("tt-loading"); });
   function done(data) {
     const none = window.dash_clientside.no_update;
     if (!data) return none;

@@ -127,6 +127,7 @@
     if (event.key === "b") T.stepBack();
   });
   T.sessionEnded = function () {
+    if (T.giveUp) T.giveUp();
     const box = document.getElementById("tt-ended");
     if (!box || box.childNodes.length) return;
     const link = document.createElement("a"), to = new URL(T.frame().signin || location.href, location.href);

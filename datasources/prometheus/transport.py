@@ -42,7 +42,7 @@ def session(settings: Settings) -> requests.Session:
     made.mount("https://", adapter)
     # gzip doubles the time of an answer on a local network
     made.headers.update({"Accept-Encoding": "identity", "Accept": "application/json"})
-    made.headers.update(settings.headers)
+    made.headers.update({name: value.get_secret_value() for name, value in settings.headers.items()})
     if settings.tenant:
         made.headers["X-Scope-OrgID"] = settings.tenant
     if settings.bearer_token.get_secret_value():

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import SettingsError
-from core.settings import Settings, load
+from core.settings import Settings
+from core.settings_file import load
 
 
 def settings_of(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> Settings:
@@ -110,6 +111,25 @@ def test_secrets_come_from_files_and_never_show(tmp_path: Path) -> None:
     assert settings.server.secret_key.get_secret_value() == "k3y-of-the-portal"
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert "s3cret-p4ss" not in shown and "k3y-of-the-portal" not in shown
+
+
+def test_headers_and_passwords_in_addresses_never_show(tmp_path: Path) -> None:
+    """A password may hold any character but those an address escapes; one with an @ of its own is hidden as a whole."""
+    settings = settings_of(
+        tmp_path,
+        "[prometheus]\nurl = 'https://me:pw-one@there/x'\n[prometheus.headers]\nX-Token = 'pw-two'\n"
+        "[slurm]\nurl = 'mysql://reader:pw@three@db:3306/acct?x=1'\n[portal]\nurl = 'postgresql://a:pw-four@db/portal'\n",
+    )
+    assert settings.prometheus.headers["X-Token"].get_secret_value() == "pw-two"
+    assert settings.slurm.url == "mysql://reader:pw@three@db:3306/acct?x=1"
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), repr(settings.slurm), str(settings.portal)):
+        assert not [secret for secret in ("pw-one", "pw-two", "three", "pw-four") if secret in shown]
+    assert "mysql://reader:***@db:3306/acct" in repr(settings) and "sqlite:///" in repr(settings_of(tmp_path, ""))
+
+
+def test_a_header_of_digits_from_the_environment_stays_a_text() -> None:
+    settings = load(None, {"TURTLE_PROMETHEUS__HEADERS__X-KEY": "0123"})
+    assert settings.prometheus.headers["x-key"].get_secret_value() == "0123"
 
 
 def test_a_wrong_secret_is_not_repeated(tmp_path: Path) -> None:

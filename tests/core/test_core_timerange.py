@@ -49,6 +49,8 @@ def test_what_is_asked(start: str, end: str | None, low: int, high: int, relativ
         ("1980-01-01", "now", NOW - MAX_SPAN, NOW, "time_long"),
         ("now-999999w", "now", NOW - MAX_SPAN, NOW, "time_long"),
         ("0001-01-01", "0002-01-01", 0, 1, ""),
+        ("now", "now", *DEFAULT, ""),
+        ("now", None, *DEFAULT, ""),
     ],
 )
 def test_what_is_mended(start: str, end: str | None, low: int, high: int, note: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from core.settings import load
+from core.settings_file import load
 from datasources.slurm.columns import GLOBAL_TABLES, TABLES
 from demo import database, servers, state
 from demo.processes import ChildEnded, Children, end_leftovers, started_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.settings import load
+from core.settings_file import load
 from demo import site
 from demo.model import Node, Person, Plan
 

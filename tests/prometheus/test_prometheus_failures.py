@@ -16,7 +16,8 @@ import orjson
 import pytest
 
 from core.errors import SettingsError, SourceBroken, SourceDown, SourceRefused, SourceSlow
-from core.settings import Prometheus, Settings, load
+from core.settings import Prometheus, Settings
+from core.settings_file import load
 from datasources.prometheus.client import PrometheusClient, recording
 from datasources.prometheus.promql import site_filters
 from tests.prometheus.fake_server import Fake, reply

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from dash import html
 
 from components import format as text
 from components import graph
 from components.records import About
+from components.table import Column, table
 from core.timerange import TimeRange
 from tests.shell import fakes
 
@@ -145,3 +147,11 @@ def test_ticks_are_few_and_inside(low: float, high: float) -> None:
 
 def test_no_chart_offers_to_upload_itself() -> None:
     assert graph.CONFIG["showSendToCloud"] is False
+
+
+def test_the_filter_box_of_a_table_has_a_name() -> None:
+    """For those who hear a page: a placeholder is no label."""
+    drawn = table(pd.DataFrame({"job": range(9)}), (Column(key="job", title="Job"),))
+    label = next(part for part in drawn._traverse() if isinstance(part, html.Label))
+    words, box = label.children
+    assert words.children == "Filter these rows" and words.className == "visually-hidden" and box.className == "tt-filter"
