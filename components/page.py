@@ -66,7 +66,7 @@ def _notices(sources: Sources, viewer: Viewer) -> list[Any]:
     for one in sources.hooks.notices(told):
         url = str(one.get("url", ""))
         more = html.A(_("More"), href=url, className="tt-link") if url.startswith(("https://", "/")) else None
-        shown.append(parts.notice([one["text"], " ", more], one["level"]))
+        shown.append(parts.notice([one["text"], " ", more], one["level"], can_close=True))
     return shown
 
 

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+import dash_bootstrap_components as dbc
 import numpy as np
 from dash import dcc, html
 
@@ -156,12 +157,13 @@ def empty(sentence: str, name: str = "inbox", tone: str = "muted", action: Any =
     return html.Div([icon(name), html.Span(sentence), action], className=f"tt-empty tt-empty-{tone}", role="status")
 
 
-def notice(text: Any, tone: str = "info") -> html.Div:
-    """A full-width line that says something about the whole page."""
-    return html.Div(
+def notice(text: Any, tone: str = "info", *, can_close: bool = False) -> dbc.Alert:
+    """A full-width line that says something about the whole page; `can_close` lets the reader put it away."""
+    return dbc.Alert(
         [icon(SEVERITY_ICONS.get(tone, "info-circle-fill")), html.Div(text)],
+        color="none",  # our own tones: Bootstrap's are not the theme's
         className=f"tt-notice tt-{tone}",
-        role="status",
+        dismissable=can_close,
     )
 
 
