@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -105,14 +105,19 @@ class Screen:
         self.js("window.scrollTo(0, 0)")
         return self
 
-    def find(self, css: str) -> WebElement:
-        """The first element in sight that fits."""
-        self.wait("return Array.from(document.querySelectorAll(arguments[0])).some((one) => one.getClientRects().length)", css)
-        return next(one for one in self.driver.find_elements(By.CSS_SELECTOR, css) if one.is_displayed())
+    def find(self, css: str, text: str = "") -> WebElement:
+        """The first element in sight that fits and shows this text."""
 
-    def click(self, css: str) -> None:
+        def seen(driver: Any) -> WebElement | None:
+            found = driver.find_elements(By.CSS_SELECTOR, css)
+            return next((one for one in found if one.is_displayed() and text in one.text), None)
+
+        patience = WebDriverWait(self.driver, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException])
+        return patience.until(seen, f"{css} {text}")
+
+    def click(self, css: str, text: str = "") -> None:
         """Click where a person would, with what is fixed above out of the way."""
-        element = self.find(css)
+        element = self.find(css, text)
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
         element.click()
 

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from tests.portal.conftest import Demo
 from tests.portal.reader import Line, Reader
-from tests.portal.runs import CASES, GPU_CASES, IO_CASES, POWER_CASES, address, requeued
+from tests.portal.runs import CASES, GPU_CASES, IO_CASES, POWER_CASES, SLICE, address, requeued
 from tests.portal.truth import Truth
 
 pytestmark = pytest.mark.browser  # the ring the demo runs in
@@ -120,8 +120,13 @@ def test_gpus_are_the_curves(case: str, ada: Reader, truths: Callable[[str], Tru
         for index, gpu in gpus.items():
             line = lines[f"GPU {index}"] if len(gpus) > 1 else next(iter(lines.values()))
             inside = _inside(line, truth)
+            expected = truth.level(getattr(gpu, curve), line.at[inside]) / unit
+            if curve == "watts" and truth.run.gres == SLICE:
+                # exporters give a slice the power of its whole card
+                assert np.all(line.plain()[inside] > expected)
+                continue
             # an exporter rounds percents to a thousandth
-            _same(line, truth.level(getattr(gpu, curve), line.at[inside]) / unit, inside, of=0.01)
+            _same(line, expected, inside, of=0.01)
 
 
 @pytest.mark.parametrize("case", IO_CASES)
