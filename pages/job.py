@@ -11,6 +11,7 @@ from dash import html
 from components import parts
 from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
 from components.links import link
+from components.needs import metrics
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.text import N_, _
 from core.errors import TurtleError
@@ -108,6 +109,7 @@ def _chart(key: str, title: str, query: Any, panels: tuple[Panel, ...], blocks: 
 SHARED = Block(key="shared", title="", draw=shared_note, bare=True, height=0)
 SUMMARY = Section(
     key="summary", title="", query=summary, access=JOB_OWNER_OR_STAFF, eager=True, in_contents=False,
+    needs=metrics("slurm_job_memory_limit"),  # the share of the memory allocated; what else it reads has charts of its own
     blocks=(
         Block(key="tiles", title="", draw=job_head.tiles, bare=True, height=130),
         Block(key="findings", title=N_("Findings"), draw=lambda frames, about: findings(frames, about), height=160),
@@ -134,7 +136,7 @@ def keys_of(run: Run, settings: Settings) -> tuple[str, ...]:
     if run.started:
         # the GPUs are what a GPU job is about: first
         for section in sorted(CHARTS, key=lambda section: section.key != "gpu"):
-            installed = all(settings.exporter(need.name).installed for need in section.needs)
+            installed = all(settings.exporter(need.name).installed for need in section.needs if need.kind == "exporter")
             if installed and (section.key != "gpu" or run.gpus):
                 found.append(section.key)
     found += ["request", "script", "dependencies"]

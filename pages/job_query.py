@@ -23,6 +23,14 @@ from datasources.sources import Sources
 T = TypeVar("T")
 KEPT = 15  # seconds a job's rows are shared by the sections of its page
 KEPT_ENDED = 120
+# What the numbers of a frame are, for the heads of CSV files; processes and instructions per cycle are plain numbers
+UNITS = {
+    "cores": "cores", "memory": "bytes", "executables": "cores", "metadata": "1/s", "bandwidth": "bytes/s",
+    "utilization_gpu": "%", "utilization_gpu_memory": "%", "pipes": "%", "power_gpu": "W", "memory_usage_gpu": "bytes",
+    "pcie_gpu": "bytes/s", "nvlink_gpu": "bytes/s", "infiniband": "bytes/s", "ethernet": "bytes/s", "disk_bandwidth": "bytes/s",
+    "disk_operations": "1/s", "disk_space": "bytes", "dram": "bytes/s", "links": "bytes/s", "l2": "share", "l3": "share",
+    "own": "W", "chassis": "W",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +97,10 @@ def script_of(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -
     return shared(sources, viewer, subject, f"script {run.job_db_inx}", read, kept(run))
 
 
+def _said(frames: dict[str, Any]) -> Frames:
+    return job_frames.with_units(frames, UNITS)
+
+
 def _node(run: Run, subject: JobSubject) -> str:
     """The node chosen in the address, if the run has such a node."""
     node = getattr(subject, "node", "")
@@ -98,14 +110,15 @@ def _node(run: Run, subject: JobSubject) -> str:
 def cpu(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
     """Frames: cores (levels job, node and perhaps core; busy cores), run."""
     run = the_run(sources, viewer, subject)
-    return {"run": run, "cores": job_metrics.cores(sources, run, when, viewer=viewer, node=_node(run, subject))}
+    return _said({"run": run, "cores": job_metrics.cores(sources, run, when, viewer=viewer, node=_node(run, subject))})
 
 
 def memory(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
     """Frames: memory (levels metric, node; bytes), run."""
     run = the_run(sources, viewer, subject)
-    found = job_metrics.apart(job_metrics.gauges(sources, run, when, viewer=viewer), metric=job_batches.MEMORY)
-    return {"run": run, "memory": _summed(found, "metric", "node")}
+    why = job_metrics.absent(sources, run, when)
+    found = job_metrics.apart(job_metrics.gauges(sources, run, when, viewer=viewer), why, metric=job_batches.MEMORY)
+    return _said({"run": run, "memory": _summed(found, "metric", "node")})
 
 
 def _summed(frame: pd.DataFrame | TurtleError, *levels: str) -> pd.DataFrame | TurtleError:
@@ -118,8 +131,9 @@ def processes(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeR
     gauges = job_batches.gauges(sources.settings, gpus=run.gpus > 0)
     programs = job_batches.executables(sources.settings)
     found = job_metrics.read(sources, run, (gauges, programs), when, viewer=viewer)
-    threads = job_metrics.apart(found[gauges.key], metric=job_batches.PROCESSES)
-    return {"run": run, "processes": _summed(threads, "metric", "state"), "executables": _summed(found[programs.key], "exe")}
+    why = job_metrics.absent(sources, run, when)
+    threads = job_metrics.apart(found[gauges.key], why, metric=job_batches.PROCESSES)
+    return _said({"run": run, "processes": _summed(threads, "metric", "state"), "executables": _summed(found[programs.key], "exe")})
 
 
 def files(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
@@ -127,7 +141,7 @@ def files(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange
     run = the_run(sources, viewer, subject)
     batch = job_batches.lustre(sources.settings)
     found = _summed(job_metrics.read(sources, run, (batch,), when, viewer=viewer)[batch.key], "fs", "operation")
-    return {"run": run, **_lustre_parts(found)}
+    return _said({"run": run, **_lustre_parts(found)})
 
 
 def _lustre_parts(found: pd.DataFrame | TurtleError) -> dict[str, Any]:
@@ -142,22 +156,27 @@ def _lustre_parts(found: pd.DataFrame | TurtleError) -> dict[str, Any]:
 
 
 def gpu(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
-    """Frames by gauge (levels metric, node, gpu, gpu_type, direction; percent, bytes, mW, bytes/s), pipes, run."""
+    """Frames by gauge (levels metric, node, gpu, gpu_type, direction; percent, bytes, W, bytes/s), pipes, run."""
     run = the_run(sources, viewer, subject)
-    found = job_metrics.gpu_columns(job_metrics.gauges(sources, run, when, viewer=viewer))
+    why = job_metrics.absent(sources, run, when)
+    found = job_metrics.gpu_columns(job_metrics.gauges(sources, run, when, viewer=viewer), why)
     names = ("utilization_gpu", "utilization_gpu_memory", "power_gpu", "pcie_gpu", "nvlink_gpu")
-    frames = {name: _apart(found, f"slurm_job_{name}") for name in names}
-    frames["memory_usage_gpu"] = _apart(found, "slurm_job_memory_usage_gpu", "slurm_job_memory_total_gpu")
-    frames["pipes"] = _apart(found, *(f"slurm_job_{name}_gpu" for name in ("sm_occupancy", "tensor", "fp64", "fp32", "fp16")))
-    return {"run": run, **frames}
+    frames = {name: _apart(found, why, f"slurm_job_{name}") for name in names}
+    frames["memory_usage_gpu"] = _apart(found, why, "slurm_job_memory_usage_gpu", "slurm_job_memory_total_gpu")
+    frames["pipes"] = _apart(found, why, *(f"slurm_job_{name}_gpu" for name in ("sm_occupancy", "tensor", "fp64", "fp32", "fp16")))
+    if isinstance(watts := frames["power_gpu"], pd.DataFrame):
+        frames["power_gpu"] = job_frames.scaled(watts, 1 / 1000)
+    return _said({"run": run, **frames})
 
 
-def _apart(found: pd.DataFrame | TurtleError, *metrics: str) -> pd.DataFrame | TurtleError:
+def _apart(found: pd.DataFrame | TurtleError, why: job_metrics.Absent, *metrics: str) -> pd.DataFrame | TurtleError:
     """Columns of some metrics, with the level kept."""
-    if isinstance(found, TurtleError):
-        return found
-    part = job_metrics.apart(found, metric=metrics)
-    return NoData(Why.METRIC_ABSENT, metrics[0]) if isinstance(part, NoData) else part
+    return job_metrics.apart(found, why, metric=metrics)
+
+
+def _what(found: pd.DataFrame | TurtleError, why: job_metrics.Absent, *what: str) -> pd.DataFrame | TurtleError:
+    """Columns of some counters of the nodes, with the level kept."""
+    return job_metrics.apart(found, why, tuple(job_batches_node.METRIC_OF[one] for one in what), what=what)
 
 
 def _many(run: Run) -> bool:
@@ -179,11 +198,8 @@ def network(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRan
     run = the_run(sources, viewer, subject)
     batches = job_batches_node.network(sources.settings, many=_many(run))
     found = _joined(job_metrics.read(sources, run, batches, when, viewer=viewer), [batch.key for batch in batches])
-    return {
-        "run": run,
-        "infiniband": job_metrics.apart(found, what=("ib_in", "ib_out")),
-        "ethernet": job_metrics.apart(found, what=("eth_in", "eth_out")),
-    }
+    why = job_metrics.absent(sources, run, when, job_batches_node.NODE)
+    return _said({"run": run, "infiniband": _what(found, why, "ib_in", "ib_out"), "ethernet": _what(found, why, "eth_in", "eth_out")})
 
 
 def disk(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
@@ -192,13 +208,13 @@ def disk(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange)
     batches = job_batches_node.disk(sources.settings, many=_many(run))
     space = job_batches_node.disk_used(sources.settings)
     answers = job_metrics.read(sources, run, (*batches, space), when, viewer=viewer)
-    found = _joined(answers, [batch.key for batch in batches])
-    return {
+    found, why = _joined(answers, [batch.key for batch in batches]), job_metrics.absent(sources, run, when, job_batches_node.NODE)
+    return _said({
         "run": run,
-        "disk_bandwidth": job_metrics.apart(found, what=("read_bytes", "written_bytes")),
-        "disk_operations": job_metrics.apart(found, what=("reads", "writes")),
+        "disk_bandwidth": _what(found, why, "read_bytes", "written_bytes"),
+        "disk_operations": _what(found, why, "reads", "writes"),
         "disk_space": answers[space.key],
-    }
+    })
 
 
 def counters(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
@@ -218,14 +234,15 @@ def counters(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRa
         cache_frame, cycle_frame = (
             _own_cores(frame, answers[numbers.key], answers[own.key], sources) for frame in (cache_frame, cycle_frame)
         )
-    return {
+    why, memory_frame = job_metrics.absent(sources, run, when, job_batches_node.PCM), answers[memory_batch.key]
+    return _said({
         "run": run,
-        "dram": job_metrics.apart(answers[memory_batch.key], what=("dram_read", "dram_write")),
-        "links": job_metrics.apart(answers[memory_batch.key], what=("link_0", "link_1", "link_2")),
-        "l2": _ratio(cache_frame, "l2_hit", "l2_miss", both=True),
-        "l3": _ratio(cache_frame, "l3_hit", "l3_miss", both=True),
-        "ipc": _ratio(cycle_frame, "instructions", "cycles"),
-    }
+        "dram": _what(memory_frame, why, "dram_read", "dram_write"),
+        "links": _what(memory_frame, why, "link_0", "link_1", "link_2"),
+        "l2": _ratio(cache_frame, why, "l2_hit", "l2_miss", both=True),
+        "l3": _ratio(cache_frame, why, "l3_hit", "l3_miss", both=True),
+        "ipc": _ratio(cycle_frame, why, "instructions", "cycles"),
+    })
 
 
 def _own_cores(frame: Any, numbers: Any, own: Any, sources: Sources) -> Any:
@@ -236,13 +253,12 @@ def _own_cores(frame: Any, numbers: Any, own: Any, sources: Sources) -> Any:
     return job_frames.by_os_core(frame, job_frames.os_cores(numbers, sources.settings), cores)
 
 
-def _ratio(frame: Any, top: str, other: str, *, both: bool = False) -> Any:
+def _ratio(frame: Any, why: job_metrics.Absent, top: str, other: str, *, both: bool = False) -> Any:
     """top ÷ other, or top ÷ (top + other)."""
-    if isinstance(frame, TurtleError):
-        return frame
-    over, under = job_frames.part(frame, what=top), job_frames.part(frame, what=other)
-    if over.columns.empty or under.columns.empty:
-        return NoData(Why.METRIC_ABSENT, top)
+    over, under = (job_metrics.apart(frame, why, (job_batches_node.METRIC_OF[one],), what=one) for one in (top, other))
+    for part in (over, under):
+        if isinstance(part, TurtleError):
+            return part
     return job_frames.ratio(over, over + under.reindex(columns=over.columns) if both else under)
 
 
@@ -250,7 +266,7 @@ def power(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange
     """Frames: own (levels node; W of the job), chassis (levels node; W of the whole node), run."""
     run = the_run(sources, viewer, subject)
     found = job_metrics.for_facts(sources, run, when, viewer=viewer)
-    return {"run": run, "chassis": found["power"], "own": own_power(run, found)}
+    return _said({"run": run, "chassis": found["power"], "own": own_power(run, found)})
 
 
 def own_power(run: Run, found: Mapping[str, Any]) -> pd.DataFrame | TurtleError:

@@ -10,6 +10,7 @@ from dash import html
 from analysis.facts import JobFacts
 from components import format as fmt
 from components import parts
+from components.needs import PLAIN, needs_of
 from components.present import Names, plain_text
 from components.records import About, Block, Frames, Section
 from components.text import N_, _
@@ -18,6 +19,7 @@ from core.settings import Settings
 from core.subjects import JobSubject
 from core.timerange import TimeRange
 from core.viewer import JOB_OWNER_OR_STAFF, Viewer
+from datasources.prometheus.job_batches import levelfs
 from datasources.prometheus.job_metrics import level_fs
 from datasources.slurm import detail
 from datasources.slurm.people import uid_names
@@ -252,7 +254,7 @@ def _energy(facts: JobFacts) -> str | None:
 
 
 REQUEST = Section(
-    key="request", title=N_("Request and use"), query=query, access=JOB_OWNER_OR_STAFF,
+    key="request", title=N_("Request and use"), query=query, access=JOB_OWNER_OR_STAFF, needs=needs_of(levelfs(PLAIN)),
     blocks=(
         Block(key="use", title=N_("Asked for and used"), draw=draw_use, height=220,
               help=N_("Used is the mean for cores and GPUs and the peak for memory.")),

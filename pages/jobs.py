@@ -9,12 +9,14 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.charts import user as charts
+from components.needs import PLAIN, needs_of
 from components.records import About, Block, Frames, Need, Page, Section
 from components.text import N_, _, error_sentence
 from core.errors import TurtleError
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import SIGNED_IN, Viewer
+from datasources.prometheus.job_batches_user import now_used
 from datasources.sources import Sources
 from pages import jobs_query
 from pages.job_head import role_of
@@ -68,7 +70,7 @@ JOBS = Page(
     description=N_("Your jobs: what they hold, what they use, and which of them waste."),
     sections=(
         Section(
-            key="use", title=N_("Now"), query=jobs_query.use_now, access=SIGNED_IN, eager=True,
+            key="use", title=N_("Now"), query=jobs_query.use_now, access=SIGNED_IN, eager=True, needs=needs_of(now_used(PLAIN)),
             blocks=(Block(key="use", title="", draw=draw_use, bare=True, height=120),),
         ),
         Section(

@@ -13,6 +13,7 @@ from dash import html
 
 from components import graph, parts
 from components.links import link
+from components.needs import PLAIN, needs_of
 from components.present import plain_text
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.table import Column, table
@@ -88,7 +89,7 @@ def query_charts(sources: Sources, viewer: Viewer, subject: CompareView, when: T
         if isinstance(frame, pd.DataFrame) and frame.columns.empty:
             frame = NoData(reason_for_empty(sources, batch, target, when, None), batch.exporter)
         frames[kind] = frame if isinstance(frame, TurtleError) else by_job(frame, found, when, subject.align == "start")
-    return frames
+    return job_frames.with_units(frames, {"cores": "cores", "memory": "bytes", "gpus": "GPUs"})
 
 
 def by_job(frame: pd.DataFrame, found: list[Run], when: TimeRange, aligned: bool) -> pd.DataFrame:
@@ -196,6 +197,10 @@ def head(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange
     return _("Compare jobs"), title, None
 
 
+def _needs(kind: str) -> tuple[Need, ...]:
+    return needs_of(job_batches_user.several(PLAIN, kind))
+
+
 HELP = N_(
     "Each job has one colour on this page. To compare others, tick them in the list of jobs, or write their ids into the address: "
     "ids=100-105,107."
@@ -213,11 +218,11 @@ COMPARE = Page(
         Section(
             key="overlay", title=N_("Over time"), query=query_charts, access=JOB_OWNER_OR_STAFF,
             panels=(
-                Panel(key="cores", title=N_("Cores"), unit=N_("busy, each job"), frame="cores", figure=cores,
+                Panel(key="cores", title=N_("Cores"), unit=N_("busy, each job"), frame="cores", figure=cores, needs=_needs("cores"),
                       help=N_("How many cores of each job worked.")),
-                Panel(key="memory", title=N_("Memory"), unit=N_("program, each job"), frame="memory", figure=memory,
+                Panel(key="memory", title=N_("Memory"), unit=N_("program, each job"), frame="memory", figure=memory, needs=_needs("memory"),
                       help=N_("Memory of each job's program, without the file cache.")),
-                Panel(key="gpus", title=N_("GPUs"), unit=N_("busy, each job"), frame="gpus", figure=gpus,
+                Panel(key="gpus", title=N_("GPUs"), unit=N_("busy, each job"), frame="gpus", figure=gpus, needs=_needs("gpus"),
                       help=N_("How many GPUs of each job computed, each counted by its share of time.")),
             ),
         ),

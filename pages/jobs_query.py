@@ -136,7 +136,8 @@ def over_time(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRan
     kinds = ("cores", "memory", "gpus")
     batches = (*(job_batches_user.recorded(sources.settings, kind) for kind in kinds), job_batches_user.gpu_power(sources.settings))
     found = _read(sources, viewer, name, batches, when)
-    return {kind: found[f"user_{kind}"] for kind in (*kinds, "gpu_power")}
+    units = {"cores": "cores", "memory": "bytes", "gpus": "GPUs"}  # of GPU power the columns say what is watts
+    return job_frames.with_units({kind: found[f"user_{kind}"] for kind in (*kinds, "gpu_power")}, units)
 
 
 def files(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -> Frames:
@@ -148,7 +149,8 @@ def files(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) 
         return {"metadata": found, "bandwidth": found}
     data = found.columns.get_level_values("operation").isin(["read_bytes", "write_bytes"])
     parts = {"metadata": found.loc[:, ~data], "bandwidth": found.loc[:, data]}
-    return {key: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for key, part in parts.items()}
+    frames = {key: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for key, part in parts.items()}
+    return job_frames.with_units(frames, {"metadata": "1/s", "bandwidth": "bytes/s"})
 
 
 def filter_of(viewer: Viewer, subject: JobsView, when: TimeRange, *, fold: bool = True) -> JobFilter:

@@ -6,8 +6,10 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import at_node, many, several_nodes, total
+from components.needs import metrics
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from datasources.prometheus.job_batches_node import METRIC_OF
 from datasources.prometheus.job_frames import part, summed
 
 NEEDS = (Need(kind="exporter", name="pcm-sensor-server"),)
@@ -79,6 +81,11 @@ def per_cycle(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure(graph.lines(frame, _names(frame)), unit="", about=about)
 
 
+def _read(*what: str) -> tuple[Need, ...]:
+    # OS_ID tells which hardware threads are the job's
+    return metrics(*(METRIC_OF[one] for one in what), *(() if what[0].startswith(("dram", "link")) else ("OS_ID",)))
+
+
 PANELS = (
     Panel(
         key="memory_bandwidth",
@@ -86,7 +93,7 @@ PANELS = (
         unit=N_("by socket, read and written"),
         frame="dram",
         figure=bandwidth,
-        needs=(*NEEDS, Need(kind="metric", name="DRAM_Reads")),
+        needs=(*NEEDS, *_read("dram_read", "dram_write")),
         scope="node",
         help=N_(
             "How much data moves between the processors and their memory. A flat ceiling means memory limits the program."
@@ -98,7 +105,7 @@ PANELS = (
         unit=N_("incoming, by socket"),
         frame="links",
         figure=links,
-        needs=(*NEEDS, Need(kind="metric", name="Incoming_Data_Traffic_On_Link_0")),
+        needs=(*NEEDS, *_read("link_0", "link_1", "link_2")),
         scope="node",
         help=N_("Data one processor reads from the other's memory. Pin processes to sockets to keep this low."),
     ),
@@ -108,7 +115,7 @@ PANELS = (
         unit=N_("by core, or by node of several"),
         frame="ipc",
         figure=per_cycle,
-        needs=(*NEEDS, Need(kind="metric", name="Instructions_Retired_Any")),
+        needs=(*NEEDS, *_read("instructions", "cycles")),
         scope="node",
         help=N_("How much a core gets done in a cycle: above 2 is good, below 0.5 the core mostly waits for memory."),
     ),
@@ -118,7 +125,7 @@ PANELS = (
         unit=N_("% of look-ups, by core or node"),
         frame="l2",
         figure=hit_rate,
-        needs=(*NEEDS, Need(kind="metric", name="L2_Cache_Hits")),
+        needs=(*NEEDS, *_read("l2_hit", "l2_miss")),
         scope="node",
         help=N_("How often data was found in the core's own cache. Low values: the program jumps about in memory."),
     ),
@@ -128,7 +135,7 @@ PANELS = (
         unit=N_("% of look-ups, by core or node"),
         frame="l3",
         figure=hit_rate,
-        needs=(*NEEDS, Need(kind="metric", name="L3_Cache_Hits")),
+        needs=(*NEEDS, *_read("l3_hit", "l3_miss")),
         scope="node",
         help=N_("How often data was found in the cache the cores share, before memory has to be asked."),
     ),

@@ -7,8 +7,10 @@ import pandas as pd
 from components import graph
 from components.charts.common import many, mirrored
 from components.charts.network import names
+from components.needs import PLAIN, metrics, needs_of
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from datasources.prometheus.job_batches_node import METRIC_OF, disk_used
 from datasources.prometheus.job_frames import part, summed
 
 NEEDS = (Need(kind="exporter", name="node_exporter"),)
@@ -45,6 +47,10 @@ def space(frame: pd.DataFrame, about: About) -> Figure:
     )
 
 
+def _read(*what: str) -> tuple[Need, ...]:
+    return metrics(*(METRIC_OF[one] for one in what))
+
+
 PANELS = (
     Panel(
         key="disk_bandwidth",
@@ -52,7 +58,7 @@ PANELS = (
         unit=N_("read up, written down"),
         frame="disk_bandwidth",
         figure=bandwidth,
-        needs=(*NEEDS, Need(kind="metric", name="node_disk_read_bytes_total")),
+        needs=(*NEEDS, *_read("read_bytes", "written_bytes")),
         scope="node",
         help=N_("What was read from and written to the disks inside the nodes."),
     ),
@@ -63,7 +69,7 @@ PANELS = (
         frame="disk_operations",
         figure=operations,
         scope="node",
-        needs=(*NEEDS, Need(kind="metric", name="node_disk_reads_completed_total")),
+        needs=(*NEEDS, *_read("reads", "writes")),
         help=N_(
             "How many reads and writes the disks inside the nodes did. Many small ones are slower than few large ones."
         ),
@@ -75,7 +81,7 @@ PANELS = (
         frame="disk_space",
         figure=space,
         scope="node",
-        needs=(*NEEDS, Need(kind="metric", name="node_filesystem_size_bytes")),
+        needs=(*NEEDS, *needs_of(disk_used(PLAIN))),
         help=N_("How full the scratch disk of the node was. When it is full, programs that write there fail."),
     ),
 )

@@ -6,6 +6,7 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import gpu_names, many, mirrored, run_of
+from components.needs import metrics
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
 from core.gpus import GpuModel, model_of
@@ -72,8 +73,7 @@ def memory(frame: pd.DataFrame, about: About) -> Figure:
 
 def power(frame: pd.DataFrame, about: About) -> Figure:
     """Watts of each GPU with the model's limit and idle power; a model that is not known has no such lines."""
-    watts = _metric(frame, "power_gpu") / 1000
-    watts.attrs = dict(frame.attrs)
+    watts = _metric(frame, "power_gpu")
     models = _models(watts, about)
     limits = {model.watts for model in models if model.watts}
     idle = {model.idle_watts for model in models if model.idle_watts}
@@ -105,8 +105,8 @@ def whole_gpus(about: About) -> bool:
     return not types or any(not model_of(name, about.settings.gpus).mig for name in types)
 
 
-def _need(metric: str) -> tuple[Need, ...]:
-    return (Need(kind="metric", name=f"slurm_job_{metric}"),)
+def _need(*gauges: str) -> tuple[Need, ...]:
+    return metrics(*(f"slurm_job_{gauge}" for gauge in gauges))
 
 
 PANELS = (
@@ -140,7 +140,7 @@ PANELS = (
         unit=N_("each GPU"),
         frame="memory_usage_gpu",
         figure=memory,
-        needs=_need("memory_usage_gpu"),
+        needs=_need("memory_usage_gpu", "memory_total_gpu"),
         help=N_(
             "Memory held on each GPU. If it always stays low, a larger batch, a smaller GPU or a slice of one may do."
         ),
@@ -151,7 +151,7 @@ PANELS = (
         unit=N_("% of time active, mean of the GPUs"),
         frame="pipes",
         figure=pipes,
-        needs=_need("sm_occupancy_gpu"),
+        needs=metrics(*PIPES),
         help=N_(
             "Which units of the GPU work. Tensor units do mixed precision matrix work; a busy GPU with all of these low runs "
             "small kernels or waits for memory."

@@ -6,6 +6,7 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import largest, mirrored
+from components.needs import metrics
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
 from datasources.prometheus.job_frames import part, summed
@@ -44,7 +45,7 @@ PANELS = (
         unit=N_("a second, by kind and file system"),
         frame="metadata",
         figure=metadata,
-        needs=(EXPORTER, Need(kind="metric", name="lustre_job_stats_total")),
+        needs=(EXPORTER, *metrics("lustre_job_stats_total")),
         help=N_(
             "Opening, closing, looking up and deleting files. Hundreds a second slow the file system down for everybody: keep "
             "many small files on the node's local disk or in one archive."
@@ -56,7 +57,7 @@ PANELS = (
         unit=N_("read up, written down"),
         frame="bandwidth",
         figure=bandwidth,
-        needs=(EXPORTER, Need(kind="metric", name="lustre_job_read_bytes_total")),
+        needs=(EXPORTER, *metrics("lustre_job_read_bytes_total", "lustre_job_write_bytes_total")),
         help=N_(
             "What the job read from and wrote to the parallel file systems. Files kept in memory by the node do not show."
         ),

@@ -6,11 +6,11 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import many, run_of, total
+from components.needs import metrics
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
 from datasources.prometheus.job_frames import part, summed
 
-NEEDS = (Need(kind="metric", name="slurm_job_memory_usage"),)
 PREFIX = "slurm_job_memory_"
 KINDS = {
     "usage": N_("all in use"),
@@ -63,6 +63,10 @@ def details(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure(traces, unit="B", about=about, allocated=run_of(about).memory)
 
 
+def _needs(*names: str) -> tuple[Need, ...]:
+    return metrics(*(PREFIX + name for name in names))
+
+
 PANELS = (
     Panel(
         key="memory",
@@ -70,7 +74,7 @@ PANELS = (
         unit=N_("by kind, all nodes"),
         frame="memory",
         figure=kinds,
-        needs=NEEDS,
+        needs=_needs("rss", "mapped_file", "cache"),
         help=N_(
             "Program and shared memory are what you must ask for. The file cache is memory the system uses to keep files at "
             "hand and gives back when it is needed. If the program reaches the dashed line, the job is killed."
@@ -82,7 +86,7 @@ PANELS = (
         unit=N_("program, each node"),
         frame="memory",
         figure=by_node,
-        needs=NEEDS,
+        needs=_needs("rss", "mapped_file"),
         help=N_("The program's memory on each node. The fullest node decides what has to be asked for per node."),
         shown=lambda about: run_of(about).nodes > 1,
     ),
@@ -92,7 +96,7 @@ PANELS = (
         unit=N_("as the kernel counts it"),
         frame="memory",
         figure=details,
-        needs=NEEDS,
+        needs=_needs(*KINDS),
         help=N_(
             "All in use counts the cache, too. Highest so far never falls. Active and inactive files are the two halves of the "
             "file cache; locked memory can never be given back."

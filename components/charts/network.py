@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from components.charts.common import at_node, mirrored, several_nodes
+from components.needs import metrics
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from datasources.prometheus.job_batches_node import METRIC_OF
 from datasources.prometheus.job_frames import part
 
 NEEDS = (Need(kind="exporter", name="node_exporter"),)
@@ -37,6 +39,10 @@ def infiniband(frame: pd.DataFrame, about: About) -> Figure:
     return _bits(frame, about, "ib")
 
 
+def _read(*what: str) -> tuple[Need, ...]:
+    return metrics(*(METRIC_OF[one] for one in what))
+
+
 PANELS = (
     Panel(
         key="infiniband",
@@ -44,7 +50,7 @@ PANELS = (
         unit=N_("received up, sent down"),
         frame="infiniband",
         figure=infiniband,
-        needs=(*NEEDS, Need(kind="metric", name="node_infiniband_port_data_received_bytes_total")),
+        needs=(*NEEDS, *_read("ib_in", "ib_out")),
         scope="node",
         help=N_("The fast network between nodes: messages of parallel programs, and the parallel file systems."),
     ),
@@ -54,7 +60,7 @@ PANELS = (
         unit=N_("received up, sent down"),
         frame="ethernet",
         figure=ethernet,
-        needs=(*NEEDS, Need(kind="metric", name="node_network_receive_bytes_total")),
+        needs=(*NEEDS, *_read("eth_in", "eth_out")),
         scope="node",
         help=N_("The ordinary network: home directories, downloads, licence servers."),
     ),

@@ -6,8 +6,11 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import total
+from components.needs import PLAIN, needs_of
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from datasources.prometheus.job_batches_node import card_power, node_cores
+from datasources.prometheus.job_batches_node import power as node_power
 
 NEEDS = (Need(kind="exporter", name="redfish_exporter"),)
 MAX_NODES = 12
@@ -34,7 +37,7 @@ PANELS = (
         unit=N_("its share of each node"),
         frame="own",
         figure=own,
-        needs=NEEDS,
+        needs=(*NEEDS, *needs_of(node_power(PLAIN, cores=False), card_power(PLAIN), node_cores(PLAIN))),
         help=N_(
             "The power of each node as its own controller measures it, times the job's share of the node's cores. For GPU jobs "
             "the GPUs of the job count as measured, and the rest of the node by the share of its GPUs."
@@ -46,7 +49,7 @@ PANELS = (
         unit=N_("whole node"),
         frame="chassis",
         figure=chassis,
-        needs=NEEDS,
+        needs=(*NEEDS, *needs_of(node_power(PLAIN, cores=False))),
         scope="node",
         help=N_("What the nodes drew in all, with everything that ran on them."),
     ),

@@ -6,8 +6,11 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import largest, run_of, total
-from components.records import About, Figure, Need, Panel
+from components.needs import PLAIN, metrics, needs_of
+from components.records import About, Figure, Panel
 from components.text import N_, _
+from datasources.prometheus.job_batches import PROCESSES
+from datasources.prometheus.job_batches import executables as executables_batch
 from datasources.prometheus.job_frames import part, summed
 
 STATES = {
@@ -55,7 +58,7 @@ PANELS = (
         unit=N_("count, all nodes"),
         frame="processes",
         figure=threads,
-        needs=(Need(kind="metric", name="slurm_job_threads_count"),),
+        needs=metrics(*PROCESSES),
         help=N_(
             "Running threads should be about as many as cores. More of them fight for the cores; fewer leave cores idle. "
             "Threads that wait for files show slow input or output."
@@ -67,7 +70,7 @@ PANELS = (
         unit=N_("cores busy, by program"),
         frame="executables",
         figure=executables,
-        needs=(Need(kind="metric", name="slurm_job_process_usage_total"),),
+        needs=needs_of(executables_batch(PLAIN)),
         help=N_("Which programs used the cores. Only programs with more than a minute of CPU time are counted."),
     ),
 )

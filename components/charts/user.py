@@ -7,9 +7,12 @@ import pandas as pd
 from components import graph
 from components.charts import lustre
 from components.charts.common import total
-from components.records import About, Figure, Need, Panel
+from components.needs import PLAIN, needs_of, rules
+from components.records import About, Figure, Panel
 from components.text import N_, _
 from core.gpus import model_of
+from datasources.prometheus import job_batches_user
+from datasources.prometheus.job_batches_user import LUSTRE_RULES as RULES
 from datasources.prometheus.job_frames import part
 
 
@@ -53,43 +56,39 @@ def gpu_power(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure(traces, unit="W", about=about, limit=full, limit_name=_("all at their limit"))
 
 
-def _rules(*names: str) -> tuple[Need, ...]:
-    return tuple(Need(kind="rule", name=name) for name in names)
-
-
 PANELS = (
     Panel(
         key="use_cores", title=N_("CPU cores"), unit=N_("used of those allocated"), frame="cores", figure=cores,
-        needs=_rules("slurm_job:used_core:sum_user_account", "slurm_job:allocated_core:count_user_account"),
+        needs=needs_of(job_batches_user.recorded(PLAIN, "cores")),
         help=N_("Cores of all running jobs. The space between the area and the dashed line is held and not used."),
     ),
     Panel(
         key="use_memory", title=N_("Memory"), unit=N_("used of what is allocated"), frame="memory", figure=memory,
-        needs=_rules("slurm_job:rss_memory:sum_user_account", "slurm_job:allocated_memory:sum_user_account"),
+        needs=needs_of(job_batches_user.recorded(PLAIN, "memory")),
         help=N_("Memory of all running jobs, without the file cache. The highest counts the cache, too."),
     ),
 )
 GPU_PANELS = (
     Panel(
         key="use_gpus", title=N_("GPUs"), unit=N_("used of those allocated"), frame="gpus", figure=gpus,
-        needs=_rules("slurm_job:used_gpu:sum_user_account", "slurm_job:allocated_gpu:count_user_account"),
+        needs=needs_of(job_batches_user.recorded(PLAIN, "gpus")),
         help=N_("GPUs of all running jobs, each counted by the share of time it computed."),
     ),
     Panel(
         key="use_gpu_power", title=N_("GPU power"), unit=N_("by model"), frame="gpu_power", figure=gpu_power,
-        needs=(Need(kind="metric", name="slurm_job_power_gpu"),),
+        needs=needs_of(job_batches_user.gpu_power(PLAIN)),
         help=N_("Power of the GPUs held. The dotted lines are what they would draw idle and at their limit."),
     ),
 )
 FILE_PANELS = (
     Panel(
         key="use_metadata", title=N_("File operations"), unit=N_("a second, by file system"), frame="metadata",
-        figure=lustre.metadata, needs=(Need(kind="exporter", name="lustre_exporter"),),
+        figure=lustre.metadata, needs=rules(RULES["operations"]),
         help=N_("Opening, closing, looking up and deleting files by all jobs."),
     ),
     Panel(
         key="use_bandwidth", title=N_("Bandwidth"), unit=N_("read up, written down"), frame="bandwidth",
-        figure=lustre.bandwidth, needs=(Need(kind="exporter", name="lustre_exporter"),),
+        figure=lustre.bandwidth, needs=rules(RULES["read_bytes"], RULES["write_bytes"]),
         help=N_("What all jobs read from and wrote to the parallel file systems."),
     ),
 )

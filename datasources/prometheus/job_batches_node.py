@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.settings import Settings
 from datasources.prometheus.batch import Batch, Grid, Target
-from datasources.prometheus.job_batches import joined
+from datasources.prometheus.job_batches import joined, labelled
 from datasources.prometheus.promql import hosts_matcher, matcher, selector
 
 NODE = "node_exporter"
@@ -32,11 +32,15 @@ DISK = {
     "read_bytes": ("node_disk_read_bytes_total", DISKS),
     "written_bytes": ("node_disk_written_bytes_total", DISKS),
 }
+CARD_POWER, NODE_CPU = "nvidia_gpu_power_usage_milliwatts", "node_cpu_seconds_total"
 SOCKET = {"dram_read": "DRAM_Reads", "dram_write": "DRAM_Writes"}
 CACHE = {
     "l2_hit": "L2_Cache_Hits", "l2_miss": "L2_Cache_Misses", "l3_hit": "L3_Cache_Hits", "l3_miss": "L3_Cache_Misses",
 }
 CYCLES = {"instructions": "Instructions_Retired_Any", "cycles": "Clock_Unhalted_Ref"}
+# `what` of an answer → the metric it is made of
+METRIC_OF = {what: metric for what, (metric, _extra) in {**NETWORK, **DISK}.items()} | SOCKET | CACHE | CYCLES
+METRIC_OF |= {f"link_{number}": metric for number, metric in enumerate(LINKS)}
 
 
 def at(settings: Settings, target: Target, *, bmc: bool = False) -> str:
@@ -130,6 +134,28 @@ def core_map(settings: Settings) -> Batch:
     )
 
 
+def card_power(settings: Settings) -> Batch:
+    """Watts of all GPUs of a node (`what` is gpu), and how many they are (gpus): part of power()."""
+    host = settings.metrics.host_label
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        cards = selector(CARD_POWER, site, at(settings, target))
+        return joined({"gpu": f"sum by ({host}) ({cards}) / 1000", "gpus": f"count by ({host}) ({cards})"})
+
+    return Batch(key="node_cards", exporter=NVIDIA, expr=expr, levels=("what", host), merge="max", metrics=(CARD_POWER,), labels=(host,))
+
+
+def node_cores(settings: Settings) -> Batch:
+    """How many cores a node has (`what` is cores): part of power()."""
+    host = settings.metrics.host_label
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        idle = selector(NODE_CPU, site, at(settings, target), 'mode="idle"')
+        return joined({"cores": f"count by ({host}) ({idle})"})
+
+    return Batch(key="node_cores", exporter=NODE, expr=expr, levels=("what", host), merge="max", metrics=(NODE_CPU,), labels=(host,))
+
+
 def power(settings: Settings, *, cores: bool) -> Batch:
     """Watts of nodes: `what` is chassis (redfish), gpu (sum of a node's GPUs) or gpus (how many they are).
 
@@ -139,14 +165,11 @@ def power(settings: Settings, *, cores: bool) -> Batch:
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         chassis = selector(settings.metrics.chassis_power, site, at(settings, target, bmc=True))
-        parts = {"chassis": f"max by ({host}) ({chassis})"}
-        if settings.exporter(NVIDIA).installed and not cores:
-            cards = selector("nvidia_gpu_power_usage_milliwatts", site, at(settings, target))
-            parts |= {"gpu": f"sum by ({host}) ({cards}) / 1000", "gpus": f"count by ({host}) ({cards})"}
-        if settings.exporter(NODE).installed and cores:
-            idle = selector("node_cpu_seconds_total", site, at(settings, target), 'mode="idle"')
-            parts |= {"cores": f"count by ({host}) ({idle})"}
-        return joined(parts)
+        parts = [labelled(f"max by ({host}) ({chassis})", "chassis")]
+        more = node_cores(settings) if cores else card_power(settings)
+        if settings.exporter(more.exporter).installed:
+            parts.append(more.expr(target, grid, site))
+        return " or ".join(parts)
 
     return Batch(
         key="node_power_cores" if cores else "node_power", exporter=REDFISH, expr=expr, levels=("what", host), merge="max",
@@ -159,5 +182,5 @@ def all_of(settings: Settings) -> tuple[Batch, ...]:
     return (
         *network(settings, many=False), *disk(settings, many=False), disk_used(settings), memory_bandwidth(settings),
         *(batch for group in counters(settings, by_core=True, many=False) for batch in group), core_map(settings),
-        power(settings, cores=False), power(settings, cores=True),
+        power(settings, cores=False), power(settings, cores=True), card_power(settings), node_cores(settings),
     )

@@ -125,8 +125,11 @@ def several(settings: Settings, kind: str) -> Batch:
             return " + ".join(f"sum by (slurmjobid) ({part})" for part in parts)
         return f"sum by (slurmjobid) ({selector('slurm_job_utilization_gpu', site, who)}) / 100"
 
-    metric = {"cores": "slurm_job_core_usage_total", "memory": "slurm_job_memory_rss", "gpus": "slurm_job_utilization_gpu"}[kind]
-    return Batch(key=f"jobs_{kind}", exporter=JOB, metrics=(metric,), expr=expr, levels=("slurmjobid",), labels=("slurmjobid",))
+    metrics = {
+        "cores": ("slurm_job_core_usage_total",), "memory": ("slurm_job_memory_rss", "slurm_job_memory_mapped_file"),
+        "gpus": ("slurm_job_utilization_gpu",),
+    }[kind]
+    return Batch(key=f"jobs_{kind}", exporter=JOB, metrics=metrics, expr=expr, levels=("slurmjobid",), labels=("slurmjobid",))
 
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:

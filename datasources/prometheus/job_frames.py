@@ -6,6 +6,8 @@ Levels afterwards: `metric` (was `__name__`), `node` (was the site's host label,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -40,6 +42,15 @@ def named(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 def _with(new: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
     new.attrs = dict(old.attrs)
     return new
+
+
+def with_units(frames: dict[str, object], units: Mapping[str, str]) -> dict[str, object]:
+    """The same frames, each knowing its unit (attrs["unit"], which the head of a CSV file says); errors are as they were."""
+    for name, unit in units.items():
+        frame = frames.get(name)
+        if isinstance(frame, pd.DataFrame):
+            frame.attrs = {**frame.attrs, "unit": unit}
+    return frames
 
 
 def part(frame: pd.DataFrame, **wanted: str | tuple[str, ...]) -> pd.DataFrame:
@@ -78,6 +89,11 @@ def summed(frame: pd.DataFrame, *levels: str) -> pd.DataFrame:
 def _sum(values: np.ndarray) -> np.ndarray:
     known = ~np.isnan(values)
     return np.where(known.any(axis=1), np.where(known, values, 0).sum(axis=1), np.nan)
+
+
+def scaled(frame: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """The same series in another unit."""
+    return _with(frame * factor, frame)
 
 
 def ratio(top: pd.DataFrame, bottom: pd.DataFrame) -> pd.DataFrame:

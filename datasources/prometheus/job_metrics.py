@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -94,13 +94,38 @@ def _tidied(frame: pd.DataFrame, batch: Batch, run: Run, when: TimeRange, source
     return job_frames.first_window(plain, start, when.window(scrape), scrape)
 
 
-def apart(frame: pd.DataFrame | TurtleError, **wanted: str | tuple[str, ...]) -> pd.DataFrame | TurtleError:
-    """Part of an answer (job_frames.part); an error stays the error, no such column is NoData(METRIC_ABSENT)."""
+Absent = Callable[[tuple[str, ...]], Why]
+
+
+def absent(sources: Sources, run: Run, when: TimeRange, exporter: str = job_batches.JOB) -> Absent:
+    """For apart(): why a run has none of some metrics. Asks what others have only when it is called; answers are remembered."""
+
+    def why(metrics: tuple[str, ...]) -> Why:
+        batch = Batch(key="absent", exporter=exporter, metrics=metrics, expr=lambda target, grid, site: "", levels=())
+        # other metrics of the run were read, so neither its length nor the time range is a reason
+        found = reason_for_empty(sources, batch, target_of(run), in_life(run, when), run)
+        return Why.METRIC_ABSENT if found is Why.METRIC_ABSENT else Why.NOT_HERE
+
+    return why
+
+
+def apart(
+    frame: pd.DataFrame | TurtleError, why: Absent | None = None, metrics: tuple[str, ...] = (), **wanted: str | tuple[str, ...]
+) -> pd.DataFrame | TurtleError:
+    """Part of an answer (job_frames.part); an error stays the error, no such column is NoData.
+
+    NOT_HERE: others have these figures. `why` (see absent) also tells METRIC_ABSENT, which nobody has; it is asked about
+    `metrics`, or about the `metric` wanted.
+    """
     if isinstance(frame, TurtleError):
         return frame
     found = job_frames.part(frame, **wanted)
-    text = next((value if isinstance(value, str) else value[0] for value in wanted.values()), "")
-    return NoData(Why.METRIC_ABSENT, text) if found.columns.empty else found
+    if not found.columns.empty:
+        return found
+    first = next((value if isinstance(value, str) else value[0] for value in wanted.values()), "")
+    named = wanted.get("metric", ())
+    names = metrics or ((named,) if isinstance(named, str) else named)
+    return NoData(why(names) if why is not None and names else Why.NOT_HERE, names[0] if names else first)
 
 
 def gauges(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) -> pd.DataFrame | TurtleError:
@@ -118,9 +143,9 @@ def cores(
     return read(sources, run, (batch,), when, viewer=viewer, target=target)[batch.key]
 
 
-def gpu_columns(frame: pd.DataFrame | TurtleError) -> pd.DataFrame | TurtleError:
+def gpu_columns(frame: pd.DataFrame | TurtleError, why: Absent | None = None) -> pd.DataFrame | TurtleError:
     """The GPU gauges of gauges(): levels metric, node, gpu, gpu_type, direction."""
-    found = apart(frame, metric=job_batches.GPU)
+    found = apart(frame, why, metric=job_batches.GPU)
     if isinstance(found, TurtleError):
         return found
     return job_frames.summed(found, "metric", "node", "gpu", "gpu_type", "direction")
@@ -145,7 +170,7 @@ def for_facts(sources: Sources, run: Run, when: TimeRange, *, viewer: Viewer) ->
         "threads": _summed(apart(all_gauges, metric="slurm_job_threads_count"), "state", "node"),
         "gpu": _summed(gpu_columns(all_gauges), "metric", "node", "gpu", "gpu_type"),
         "lustre_ops": _summed(lustre, "operation", "fs"),
-        **_power_parts(watts),
+        **_power_parts(watts, absent(sources, run, when, job_batches_node.REDFISH), settings.metrics.chassis_power),
     }
 
 
@@ -153,9 +178,9 @@ def _summed(frame: pd.DataFrame | TurtleError, *levels: str) -> pd.DataFrame | T
     return frame if isinstance(frame, TurtleError) else job_frames.summed(frame, *levels)
 
 
-def _power_parts(answer: pd.DataFrame | TurtleError) -> dict[str, object]:
+def _power_parts(answer: pd.DataFrame | TurtleError, why: Absent, chassis: str) -> dict[str, object]:
     return {
-        "power": apart(answer, what="chassis"), "node_gpu_power": apart(answer, what="gpu"),
+        "power": apart(answer, why, (chassis,), what="chassis"), "node_gpu_power": apart(answer, what="gpu"),
         "node_gpus": _sizes(apart(answer, what="gpus")), "node_cores": _sizes(apart(answer, what="cores")),
     }
 

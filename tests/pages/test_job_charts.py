@@ -54,7 +54,7 @@ FRAMES = {
     "utilization_gpu": gpus("utilization_gpu", [90, 0]),
     "utilization_gpu_memory": gpus("utilization_gpu_memory", 10),
     "memory_usage_gpu": gpus("memory_usage_gpu", 2 * GIB),
-    "power_gpu": gpus("power_gpu", [300_000, 55_000]),
+    "power_gpu": gpus("power_gpu", [300, 55]),
     "pipes": gpus("tensor_gpu", 30),
     "pcie_gpu": wide(WHO, [("slurm_job_pcie_gpu", "g1", "0", A100, way) for way in ("RX", "TX")], 1e9),
     "nvlink_gpu": wide(WHO, [("slurm_job_nvlink_gpu", "g1", g, A100, way) for g in "01" for way in ("RX", "TX")], 1e9),
@@ -165,7 +165,7 @@ def test_gpu_power_has_the_models_limit_and_idle_lines() -> None:
 
 
 def test_a_model_nobody_knows_is_drawn_without_lines() -> None:
-    figure = gpu.power(gpus("power_gpu", 90_000, kind="NVIDIA Z9000"), about(a_run(gpus=2)))
+    figure = gpu.power(gpus("power_gpu", 90, kind="NVIDIA Z9000"), about(a_run(gpus=2)))
     assert names(figure) == ["GPU 0", "GPU 1"]
     assert names(gpu.memory(gpus("memory_usage_gpu", GIB, kind="NVIDIA Z9000"), about(a_run(gpus=2)))) == ["GPU 0", "GPU 1"]
 
