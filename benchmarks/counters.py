@@ -48,7 +48,8 @@ class Servers:
 
     def bare_seconds(self, listings: list[str]) -> tuple[int, float]:
         """(requests, seconds) for the PromQL of these listings, sent straight to Prometheus, as many at once as the portal may."""
-        asks = [match for listing in listings for match in SENT.findall(listing)]
+        # sections of a page share answers through the cache; listed one by one, each names them again
+        asks = list({(match[0], match[3]): match for listing in listings for match in SENT.findall(listing)}.values())
 
         def send(ask: tuple[str, str, str, str]) -> None:
             expr, start, end, step = ask

@@ -10,12 +10,13 @@ from pathlib import Path
 import diskcache
 from sqlalchemy import create_engine, make_url, text
 
-from benchmarks.browser import Visitor
+from benchmarks.browser import Loaded, Visitor
 from benchmarks.counters import Servers
 from core.settings import Settings
 from core.settings_file import load
 
 STATE = Path(__file__).resolve().parents[1] / ".cache" / "demo"
+ROUNDS = 3
 MAX_ROWS, MAX_STATEMENTS, MAX_PAGE, MAX_PANEL = 20_000, 9, 700_000, 120_000
 
 
@@ -45,39 +46,47 @@ def cases(settings: Settings, database: object, staff: str) -> list[Case]:
     ]
 
 
+def _round(case: Case, visitor: Visitor, servers: Servers, kept: diskcache.Cache) -> tuple[dict[str, int], Loaded]:
+    """One look at a page: its first screen, the whole page cold, and again warm; counts at the servers, times in ms."""
+    found: dict[str, int] = {}
+    for name, only_first in (("first_screen", True), ("cold", False), ("warm", False)):
+        if name != "warm":
+            kept.clear()
+        before = servers.counts()
+        loaded = visitor.open(case.path, only_first=only_first)
+        counted = servers.counts().since(before)
+        found |= {f"{name}_requests": counted.prometheus, f"{name}_ms": round(loaded.seconds * 1000)}
+        if name == "cold":
+            whole = loaded
+            found |= {"sql_statements": counted.statements, "rows_examined": counted.rows}
+    return found, whole
+
+
 def measure(case: Case, url: str, servers: Servers, cache: Path, staff: str) -> dict[str, object]:
-    """One page: cold, first screen alone, warm; counts at the servers, times in ms."""
+    """One page, the least of several rounds: the demo itself lives, and what it asks meanwhile is counted too."""
     visitor, watcher = Visitor(url, case.login), Visitor(url, staff)
     kept = diskcache.Cache(str(cache))
     visitor.open(case.path)  # finished jobs' facts are stored when first seen; what is measured is an ordinary visit
-    kept.clear()
-    before = servers.counts()
-    first = visitor.open(case.path, only_first=True)
-    screen = servers.counts().since(before)
-    kept.clear()
-    before = servers.counts()
-    cold = visitor.open(case.path)
-    whole = servers.counts().since(before)
-    before = servers.counts()
-    warm_load = visitor.open(case.path)
-    warm = servers.counts().since(before)
+    rounds = [_round(case, visitor, servers, kept) for _turn in range(ROUNDS)]
+    least = {key: min(found[key] for found, _loaded in rounds) for key in rounds[0][0]}
+    cold = rounds[-1][1]
     kept.clear()
     listings = [watcher.queries(section, case.path + (f"?user={case.login}" if case.path == "/jobs" else "")) for section in cold.sections]
-    bare_requests, bare = servers.bare_seconds(listings)
+    bare = [servers.bare_seconds(listings) for _turn in range(ROUNDS)]
     kept.close()
     return {
         "page": case.name,
-        "prometheus_requests": whole.prometheus,
-        "first_screen_requests": screen.prometheus,
-        "warm_requests": warm.prometheus,
-        "sql_statements": whole.statements,
-        "rows_examined": whole.rows,
-        "server_ms": round(cold.seconds * 1000),
-        "first_screen_ms": round(first.seconds * 1000),
-        "warm_ms": round(warm_load.seconds * 1000),
-        "bare_ms": round(bare * 1000),
-        "bare_requests": bare_requests,
+        "prometheus_requests": least["cold_requests"],
+        "sql_statements": least["sql_statements"],
+        "server_ms": least["cold_ms"],
+        "bare_ms": round(min(seconds for _count, seconds in bare) * 1000),
+        "rows_examined": least["rows_examined"],
         "bytes": cold.bytes,
+        "first_screen_requests": least["first_screen_requests"],
+        "first_screen_ms": least["first_screen_ms"],
+        "warm_requests": least["warm_requests"],
+        "warm_ms": least["warm_ms"],
+        "bare_requests": bare[0][0],
         "figure_bytes": sum(cold.figures.values()),
         "largest_figure": max(cold.figures.values(), default=0),
         "failed": cold.failed,
@@ -85,11 +94,13 @@ def measure(case: Case, url: str, servers: Servers, cache: Path, staff: str) -> 
 
 
 def over_budget(case: Case, row: dict) -> list[str]:
-    """What of the counts is above its budget, as sentences; times are reported, never judged, but for their ratio to the bare queries."""
+    """What of the counts is above its budget, as sentences; times are reported, and judged only against the same queries sent bare."""
     limits = {
         "prometheus_requests": case.requests, "sql_statements": case.statements, "rows_examined": MAX_ROWS, "warm_requests": 0,
         "first_screen_requests": 4 if case.requests else None, "figure_bytes": MAX_PAGE, "largest_figure": MAX_PANEL,
     }  # fmt: skip
+    if case.requests:
+        limits["server_ms"] = round(1.5 * row["bare_ms"] + 100)
     found = [f"{case.name}: {key} {row[key]} > {limit}" for key, limit in limits.items() if limit is not None and row[key] > limit]
     return found + [f"{case.name}: {one}" for one in row["failed"]]
 
