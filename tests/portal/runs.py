@@ -73,7 +73,7 @@ CASES: dict[str, Callable[[Plan], PlannedRun]] = {
     "MIG slice": lambda plan: ended(plan, lambda run: run.gres == SLICE),
     "cgroup v2": lambda plan: ended(plan, lambda run: cgroups(plan, run) == {2} and run.behaviour == "ordinary"),
     "requeued, second run": lambda plan: requeued(plan)[1],
-    "task of an array": lambda plan: ended(plan, lambda run: run.array_job > 0),
+    "task of an array": lambda plan: ended(plan, lambda run: run.array_job > 0, hours=0.3),
     "suspended": lambda plan: ended(plan, lambda run: bool(run.suspensions), hours=0.2),
 }
 GPU_CASES = ("4 GPUs, 3 idle", "MIG slice")
