@@ -14,7 +14,9 @@ from core.units import DAY, GIB, HOUR, MIB, MINUTE
 from datasources.slurm.records import Run
 
 SMALLEST_GIB = 1
+CORE_SLACK = 0.1  # of a core: noise beside a whole one
 GROWN_HEADROOM = 1.1
+GPU_OPTIONS = ("gpus_per_node", "gpus", "gpus_per_task", "gpus_per_socket")
 MOST_GROWN = 4  # a leak is no reason to ask for more than so many times the memory
 
 
@@ -91,7 +93,7 @@ def memory_request(
 
 def cores_needed(facts: JobFacts) -> int | None:
     """Whole cores that would have done: the mean, rounded up, with a tenth of a core of slack for noise."""
-    return None if facts.cpu_mean is None else max(1, math.ceil(facts.cpu_mean - 0.1))
+    return None if facts.cpu_mean is None else max(1, math.ceil(facts.cpu_mean - CORE_SLACK))
 
 
 def cores_request(facts: JobFacts, run: Run, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -158,6 +160,30 @@ def fewer_gpus(
     if fits and run.memory_per != "cpu" and not {"mem_per_gpu", "mem_per_cpu"} & set(options):
         lines += (f"#SBATCH --mem={round_up(need / GIB)}G",)
     return lines
+
+
+def no_gpus(
+    facts: JobFacts, run: Run, settings: Settings, history: History | None, options: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """The lines of a job that needs no GPU: those that asked for GPUs and for their partition put out (##), less memory if less does.
+
+    () where the GPUs were asked for in a way these lines cannot undo.
+    """
+    typed = {name: str(options[name]) for name in GPU_OPTIONS if options.get(name)}
+    gres = str(options.get("gres") or "")
+    if "gpu" in [part.split(":")[0] for part in gres.split(",")]:
+        typed["gres"] = gres
+    if not typed:
+        return ()
+    if options.get("partition"):
+        typed["partition"] = str(options["partition"])
+    lines = tuple(f"##SBATCH --{name.replace('_', '-')}={value}" for name, value in typed.items())
+    others = ",".join(part for part in gres.split(",") if part and part.split(":")[0] != "gpu")
+    if others:
+        lines += (f"#SBATCH --gres={others}",)
+    if {"mem_per_gpu", "mem_per_cpu"} & set(options) or run.memory_per == "cpu":
+        return lines
+    return lines + memory_request(facts, run, settings, history, options)
 
 
 def more_memory(run: Run, size: float, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -37,7 +37,12 @@ TEXTS = {
             else N_("%(gpu_hours)s GPU-hours unused. The CPU was idle as well (%(used)s of %(cores)s cores).")
         ),
         advice=lambda n: (
-            N_("Check that the program is built for GPUs and told to use one. If it cannot, ask for no GPU.")
+            N_(
+                "Check that the program is built for GPUs and told to use one. If it cannot, ask for no GPU: a line that begins"
+                " with ## is off."
+            )
+            if n["count"] == n["total"] and n.get("off")
+            else N_("Check that the program is built for GPUs and told to use one. If it cannot, ask for no GPU.")
             if n["count"] == n["total"]
             else FEWER_GPUS
             if n.get("left")
@@ -214,9 +219,15 @@ TEXTS = {
         evidence=lambda n: (
             N_("It had asked for %(asked_bytes)s.")
             if n["peak_bytes"] is None
+            else N_("It had asked for %(asked_bytes)s; use rose by %(per_hour_bytes)s an hour until it ended.")
+            if n.get("per_hour_bytes")
             else N_("It had asked for %(asked_bytes)s; %(peak_bytes)s were seen in use.")
         ),
-        advice=N_("Ask for more memory, or use less: fewer processes at once, smaller pieces of data."),
+        advice=lambda n: (
+            N_("If something is never freed, more memory only puts the end off: look for that first. Else ask for more.")
+            if n.get("per_hour_bytes")
+            else N_("Ask for more memory, or use less: fewer processes at once, smaller pieces of data.")
+        ),
     ),
     "node_fail": Text(
         headline=N_("A node failed under the job."),

@@ -56,10 +56,18 @@ TEXTS = {
     ),
     "singleton": Text(headline=N_("Jobs with the same name of the same person run one after the other (singleton).")),
     "depends": Text(
-        headline=(N_("This job waits for another job."), N_("This job waits for %(count)s other jobs."), "count")
+        headline=lambda n: (
+            (N_("This job waited for another job."), N_("This job waited for %(count)s other jobs."), "count")
+            if n.get("over")
+            else (N_("This job waits for another job."), N_("This job waits for %(count)s other jobs."), "count")
+        )
     ),
     "dependents": Text(
-        headline=(N_("Another job waits for this one."), N_("%(count)s other jobs wait for this one."), "count")
+        headline=lambda n: (
+            (N_("Another job waited for this one."), N_("%(count)s other jobs waited for this one."), "count")
+            if n.get("over")
+            else (N_("Another job waits for this one."), N_("%(count)s other jobs wait for this one."), "count")
+        )
     ),
     "exclusive": Text(
         headline=N_("The job has its nodes for itself (--exclusive)."),
@@ -87,7 +95,11 @@ TEXTS = {
         evidence=N_("You would have to submit it again."),
     ),
     "reservation": Text(
-        headline=N_("The job runs in the reservation %(value)s."),
+        headline=lambda n: (
+            N_("The job asks for the reservation %(value)s.")
+            if n.get("pending")
+            else N_("The job runs in the reservation %(value)s.")
+        ),
         evidence=N_("It starts and runs only while that lasts."),
     ),
     "switches": Text(

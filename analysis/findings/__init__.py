@@ -15,7 +15,7 @@ from core.settings import Settings
 from datasources.slurm import dependencies
 from datasources.slurm.records import Run
 
-__all__ = ["RULES", "SEVERITIES", "Case", "Finding", "Hit", "Rule", "count", "findings", "stored", "unstored"]
+__all__ = ["RULES", "SEVERITIES", "Case", "Finding", "Hit", "Rule", "awaited", "count", "findings", "stored", "unstored"]
 
 # The order within a severity: what costs most first.
 RULES: tuple[Rule, ...] = (*gpus.RULES, *host.RULES, *outcome.RULES, *scripts.RULES, *submit.RULES)
@@ -87,6 +87,15 @@ def findings(
         node_gpus=node_gpus or {},
     )
     return judge(case)
+
+
+def awaited(found: Sequence[Finding], dependents: int, settings: Settings, *, over: bool = False) -> list[Finding]:
+    """Findings with how many other jobs wait for this one, or waited (`over`): these may come long after the rest was judged."""
+    if not dependents:
+        return list(found)
+    rule = next(rule for rule in RULES if rule.id == "dependents")
+    more = _finding(rule, Hit(numbers={"count": dependents, "over": over}), settings)
+    return [*(finding for finding in found if finding.id != rule.id), more]
 
 
 def _waited_for(dependency: str) -> int:

@@ -93,10 +93,9 @@ def _gpu_idle(case: Case) -> Hit | None:
         return None
     total = max(case.run.gpus, len(case.facts.gpu))
     left = total - len(idle)
+    request = _request(case, left) if left else rightsize.no_gpus(case.facts, case.run, case.settings, case.history, case.options)
     begin = min((gpu.idle_from for gpu in idle if gpu.idle_from is not None), default=case.facts.start)
-    return Hit(
-        numbers=_numbers(idle, case) | {"since_at": begin, "left": left}, request=_request(case, left) if left else ()
-    )
+    return Hit(numbers=_numbers(idle, case) | {"since_at": begin, "left": left, "off": bool(request and not left)}, request=request)
 
 
 def _gpu_idle_since(case: Case) -> Hit | None:

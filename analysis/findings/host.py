@@ -45,7 +45,7 @@ def _is_serial(case: Case) -> bool:
 def _cpu_numbers(case: Case) -> dict[str, object]:
     facts = case.facts
     need = rightsize.cores_needed(facts)
-    past = rightsize.history_numbers(case.history, "cpu_mean", need or 0)
+    past = rightsize.history_numbers(case.history, "cpu_mean", (need or 0) + rightsize.CORE_SLACK)
     return {
         "cores": case.run.cores,
         "used": facts.cpu_mean,
@@ -181,6 +181,8 @@ def _memory_over_asked(case: Case) -> Hit | None:
         **rightsize.history_numbers(case.history, "memory_peak", need),
     }
     request = rightsize.memory_request(facts, run, case.settings, case.history, case.options)
+    if severity == "info" and not request:  # a GiB of which little is used: there is nothing to ask for less
+        return None
     return Hit(numbers=numbers, severity=severity, request=request, confidence="medium" if run.running else "")
 
 

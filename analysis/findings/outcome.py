@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from analysis import rightsize
+from analysis.facts import JobFacts
+from analysis.findings.host import GROWTH_AFTER, GROWTH_FIT
 from analysis.findings.records import Case, Hit, Rule
+from core.units import HOUR
 
 JUDGED_TIMES = 3  # a time limit is judged on runs this many times the shortest judged
 MANY = 10  # so many short runs of one script are worth bundling
@@ -17,7 +20,16 @@ def _oom(case: Case) -> Hit | None:
     request: tuple[str, ...] = ()
     if run.memory and not run.whole_node:
         request = rightsize.more_memory(run, run.memory * OOM_GROWTH, case.options)
-    return Hit(numbers={"asked_bytes": run.memory, "peak_bytes": case.facts.memory_peak}, request=request)
+    numbers = {"asked_bytes": run.memory, "peak_bytes": case.facts.memory_peak}
+    if _grew(case.facts):
+        numbers["per_hour_bytes"] = case.facts.memory_slope * HOUR
+    return Hit(numbers=numbers, request=request)
+
+
+def _grew(facts: JobFacts) -> bool:
+    """True if memory rose steadily up to the end: what leaks needs more time to fill more, not less."""
+    rising = facts.memory_slope is not None and facts.memory_slope > 0
+    return rising and facts.elapsed >= GROWTH_AFTER and (facts.memory_slope_fit or 0) >= GROWTH_FIT
 
 
 def _node_fail(case: Case) -> Hit | None:
@@ -65,7 +77,7 @@ def _time_over_asked(case: Case) -> Hit | None:
 
 
 RULES = (
-    Rule(id="oom", severity="bad", section="memory", judge=_oom, inputs=("run.state", "run.memory")),
+    Rule(id="oom", severity="bad", section="memory", judge=_oom, inputs=("run.state", "run.memory", "facts.memory_slope")),
     Rule(id="node_fail", severity="bad", section="state", judge=_node_fail, inputs=("run.state", "run.hosts")),
     Rule(id="timeout", severity="bad", section="time", judge=_timeout, inputs=("run.state", "run.limit")),
     Rule(

@@ -15,7 +15,12 @@ def _singleton(case: Case) -> Hit | None:
 
 
 def _depends(case: Case) -> Hit | None:
-    return Hit(numbers={"count": case.depends_on}) if case.depends_on else None
+    return Hit(numbers={"count": case.depends_on, "over": _over(case)}) if case.depends_on else None
+
+
+def _over(case: Case) -> bool:
+    """True if the job waits no more: it began, or it ended without."""
+    return case.run.started or case.run.finished
 
 
 def _dependents(case: Case) -> Hit | None:
@@ -46,7 +51,9 @@ def _flag(option: str):
 
 
 def _reservation(case: Case) -> Hit | None:
-    return Hit(numbers={"value": case.run.reservation}) if case.run.reservation else None
+    # Slurm writes a reservation down when the job begins
+    text = case.run.reservation or _option(case, "reservation")
+    return Hit(numbers={"value": text, "pending": not _over(case)}) if text else None
 
 
 def _constraint(case: Case) -> Hit | None:
@@ -54,8 +61,9 @@ def _constraint(case: Case) -> Hit | None:
 
 
 def _multi_node(case: Case) -> Hit | None:
-    numbers = {"nodes": case.run.nodes, "cores": case.run.cores, "pending": not case.run.started}
-    return Hit(numbers=numbers) if case.run.nodes > 1 else None
+    if case.run.nodes < 2 or (case.run.finished and not case.run.started):
+        return None
+    return Hit(numbers={"nodes": case.run.nodes, "cores": case.run.cores, "pending": not case.run.started})
 
 
 def _requeued(case: Case) -> Hit | None:
@@ -93,7 +101,7 @@ RULES = (
     Rule(id="exclude", severity="warn", section="submit", judge=_named("exclude"), inputs=("options.exclude",)),
     Rule(id="requeue", severity="info", section="submit", judge=_flag("requeue"), inputs=("options.requeue",)),
     Rule(id="no_requeue", severity="info", section="submit", judge=_flag("no_requeue"), inputs=("options.no_requeue",)),
-    Rule(id="reservation", severity="info", section="submit", judge=_reservation, inputs=("run.reservation",)),
+    Rule(id="reservation", severity="info", section="submit", judge=_reservation, inputs=("run.reservation", "options.reservation")),
     Rule(id="switches", severity="info", section="submit", judge=_named("switches"), inputs=("options.switches",)),
     Rule(id="constraint", severity="info", section="submit", judge=_constraint, inputs=("run.constraints",)),
     Rule(id="multi_node", severity="info", section="submit", judge=_multi_node, inputs=("run.nodes",)),

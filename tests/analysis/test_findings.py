@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from analysis.findings import RULES, count, findings, stored, unstored
+from analysis.findings import RULES, awaited, count, findings, stored, unstored
 from analysis.rightsize import History
 from core.settings import Settings
 from tests.analysis.analysis_runs import GIB, START, make_facts, make_gpu, make_run
@@ -482,3 +483,55 @@ def test_runs_that_hit_a_limit_are_told_a_larger_one() -> None:
     assert requests(crowd, make_facts(crowd, threads=64.0))["threads_oversubscribed"] == (
         "export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}",
     )
+
+
+def test_a_job_whose_only_gpu_did_nothing_is_told_the_lines_without_it() -> None:
+    run = make_run(**(GPUS | {"memory": 64 * GIB}))
+    facts = make_facts(run, gpu=(make_gpu(use=0.0),), memory_peak=32 * GIB)
+    typed = {"gpus-per-node": "a100:1", "partition": "gpu", "mem": "64G", "cpus-per-task": "4"}
+    # 32 GiB × 1.2 = 38.4, in steps of two
+    off = ("##SBATCH --gpus-per-node=a100:1", "##SBATCH --partition=gpu", "#SBATCH --mem=40G")
+    assert requests(run, facts, options=typed)["gpu_idle"] == off
+    gres = requests(run, facts, options={"gres": "gpu:a100:1,tmp:10", "mem-per-cpu": "16G"})["gpu_idle"]
+    assert gres == ("##SBATCH --gres=gpu:a100:1,tmp:10", "#SBATCH --gres=tmp:10")
+    assert requests(run, facts)["gpu_idle"] == ()
+
+
+def test_a_hair_above_one_core_still_fits_on_one() -> None:
+    run = make_run(cores=16, cores_req=16)
+    past = History(facts=tuple(make_facts(run, cpu_mean=mean) for mean in (0.99, 1.04, 1.2)))
+    found = findings(make_facts(run, cpu_mean=0.98), run, history=past, settings=SETTINGS)
+    assert [(finding.numbers["fitted"], finding.numbers["past"]) for finding in found if finding.id == "serial"] == [(2, 3)]
+
+
+def test_nobody_is_told_to_ask_for_less_than_a_gib() -> None:
+    def told(gib: int) -> bool:
+        return "memory_over_asked" in ids({"memory": gib * GIB, "cores": 1, "elapsed": 360_000}, {"memory_peak": GIB / 50, "cpu_mean": 0.9})
+
+    assert not told(1) and told(3)
+
+
+def test_out_of_memory_after_steady_growth_is_said() -> None:
+    run = make_run(state="OUT_OF_MEMORY")
+    for fit, elapsed, rising in ((0.8, 7200, 8.0), (0.79, 7200, None), (0.8, 7199, None)):
+        facts = make_facts(run, memory_slope=8 * GIB / 3600, memory_slope_fit=fit)
+        found = findings(replace(facts, elapsed=elapsed), run, settings=SETTINGS)
+        rates = [finding.numbers.get("per_hour_bytes") for finding in found if finding.id == "oom"]
+        assert rates == [pytest.approx(rising * GIB) if rising else None]
+
+
+def test_jobs_that_wait_are_told_whenever_they_come() -> None:
+    run = make_run()
+    before = findings(make_facts(run), run, settings=SETTINGS)
+    after = awaited(before, 2, SETTINGS, over=True)
+    assert [finding.id for finding in after] == [*(finding.id for finding in before), "dependents"]
+    assert dict(after[-1].numbers) == {"count": 2, "over": True}
+    assert awaited(after, 3, SETTINGS)[-1].numbers["count"] == 3 and len(awaited(after, 3, SETTINGS)) == len(after)
+    assert awaited(before, 0, SETTINGS) == before
+
+
+def test_of_a_job_that_never_began_no_present_is_told() -> None:
+    waiting = {"start": None, "end": None, "state": "PENDING", "nodes": 4, "elapsed": 0}
+    asked = {"options": {"reservation": "course", "dependency": "afterok:7"}}
+    assert {"multi_node", "reservation", "depends"} <= ids(waiting, {}, **asked)
+    assert "multi_node" not in ids(waiting | {"end": START, "state": "CANCELLED"}, {})
