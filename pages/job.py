@@ -24,7 +24,7 @@ from datasources.prometheus.job_metrics import in_life, on_v2
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages import job_array, job_head, job_query
-from pages.job_facts import judged
+from pages.job_facts import judged_today
 from pages.job_related import COMPONENTS, DEPENDENCIES, RECORDS, SIBLINGS
 from pages.job_request import REQUEST
 from pages.job_script import SCRIPT
@@ -36,7 +36,7 @@ def summary(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRan
     """Objects: run, judged (facts and findings, or the error that prevents them)."""
     run = job_query.the_run(sources, viewer, subject)
     try:
-        return {"run": run, "judged": judged(sources, viewer, subject, when)}
+        return {"run": run, "judged": judged_today(sources, viewer, subject, when)}
     except TurtleError as error:
         return {"run": run, "judged": error}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.facts import FACTS_VERSION, JobFacts, job_facts
-from analysis.findings import Finding, count, findings, stored, unstored
+from analysis.findings import Finding, awaited, count, findings, stored, unstored
 from analysis.rightsize import History
 from core.errors import NoData, SourceError, TurtleError
 from core.subjects import JobSubject
@@ -17,10 +17,11 @@ from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.portal.facts import history, store_facts, stored_facts
 from datasources.prometheus import job_metrics
+from datasources.slurm.dependencies import dependencies
 from datasources.slurm.options import options
 from datasources.slurm.records import Run
 from datasources.sources import Sources
-from pages.job_query import script_of, steps_of, the_run, the_runs
+from pages.job_query import script_of, shared, steps_of, the_run, the_runs
 
 log = logging.getLogger(__name__)
 SETTLED = 900  # seconds after the end in which late samples may still arrive
@@ -46,6 +47,34 @@ def judged(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRang
     run = the_run(sources, viewer, subject)
     kept = _kept(sources, viewer, run)
     return kept or _made(sources, viewer, subject, run, life_of(run, when))
+
+
+def judged_today(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Judged:
+    """judged(), and which jobs wait for this one: that may change long after the end. For the job's own page."""
+    found, run = judged(sources, viewer, subject, when), the_run(sources, viewer, subject)
+    count, over = _dependents(sources, viewer, subject, run)
+    return replace(found, findings=tuple(awaited(found.findings, count, sources.settings, over=over)))
+
+
+def dependencies_of(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> pd.DataFrame:
+    """The run's dependencies both ways (columns as in datasources.slurm.dependencies), read once a page."""
+
+    def read() -> pd.DataFrame:
+        script = script_of(sources, viewer, subject, run) or ""
+        return dependencies(sources, viewer=viewer, run=run, script=script)
+
+    return shared(sources, viewer, subject, f"dependencies {run.job_db_inx}", read)
+
+
+def _dependents(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> tuple[int, bool]:
+    """(how many jobs wait or waited for this one, none of them does any more)."""
+    try:
+        found = dependencies_of(sources, viewer, subject, run)
+    except SourceError as error:
+        log.warning("dependencies: %s", error.detail)
+        return 0, False
+    others = found[found["direction"] == "needed_by"].drop_duplicates("job")
+    return len(others), not (others["state"] == "PENDING").any()
 
 
 def _kept(sources: Sources, viewer: Viewer, run: Run) -> Judged | None:

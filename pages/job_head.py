@@ -272,6 +272,8 @@ def findings(frames: Frames, about: About, keys: Sequence[str]) -> Any:
 
 
 def _quiet(judged: Judged, run: Run, about: About) -> str:
+    if run.finished and not run.started:
+        return _("The job never ran, so there is nothing to judge.")
     if not run.started:
         return _("The job has not run, so there is nothing to judge yet.")
     if judged.facts.elapsed < about.settings.thresholds.min_run_seconds:

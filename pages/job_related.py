@@ -19,11 +19,11 @@ from core.subjects import JobSubject
 from core.timerange import TimeRange
 from core.viewer import JOB_OWNER_OR_STAFF, Viewer
 from datasources.slurm import detail
-from datasources.slurm.dependencies import dependencies
 from datasources.slurm.records import Run
 from datasources.sources import Sources
+from pages.job_facts import dependencies_of
 from pages.job_head import plain_id
-from pages.job_query import script_of, steps_of, the_run
+from pages.job_query import steps_of, the_run
 
 MOST_STEPS = 500  # rows of steps shown; the CSV has all of them
 KINDS = {
@@ -48,8 +48,7 @@ def read_all(calls: dict[str, Any]) -> dict[str, Any]:
 def query_dependencies(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:
     """Frame dependencies (see datasources.slurm.dependencies); object run."""
     run = the_run(sources, viewer, subject)
-    script = script_of(sources, viewer, subject, run) or ""
-    return {"run": run, "dependencies": dependencies(sources, viewer=viewer, run=run, script=script)}
+    return {"run": run, "dependencies": dependencies_of(sources, viewer, subject, run)}
 
 
 def query_array(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Frames:

@@ -128,8 +128,8 @@ def asked(run: Run, settings: Settings) -> html.Div:
         (_("Memory"), _memory_asked(run)),
         (_("GPUs"), gpu_text(run, settings) or None),
     ]
-    note = html.P(_("Nothing is allocated until the job starts; this is what it asks for."), className="tt-muted tt-small")
-    return html.Div([parts.facts(rows), note])
+    text = _("The job never started; this is what it asked for.") if run.finished else _("Nothing is allocated until the job starts; this is what it asks for.")
+    return html.Div([parts.facts(rows), html.P(text, className="tt-muted tt-small")])
 
 
 def draw_use(frames: Frames, about: About) -> Any:
@@ -170,6 +170,8 @@ def reason_text(run: Run) -> Any:
     """The last recorded reason, called what it is, and how to ask for the live one."""
     if run.reason in ("", "None"):
         return None
+    if run.finished:
+        return plain_text(run.reason)
     hint = html.Code(f"squeue -j {run.id_job} -o %r")
     return html.Span([f"{plain_text(run.reason)} ", html.Span([_("(last recorded; the present one: "), hint, ")"], className="tt-muted")])
 
