@@ -43,7 +43,7 @@ def make_plan(seed: int, now: int) -> Plan:
     runs = runs_of(scheduler.run(requests, horizon), horizon, uid)
     ids = {
         "failed": _id(requests, "validate"),
-        "bruno": max(r.id_job for r in runs if r.person == "bruno" and r.submit < now),
+        "bruno": _runs_longest(runs, "bruno", now),
     }
     course = tuple(sorted({s.node for r in runs if r.reservation for s in r.shares}))
     waiting = pending(now, numbers, uid, ids)
@@ -96,6 +96,12 @@ def number(requests: list[Request], others: list[int]) -> list[int]:
 
 def _id(requests: list[Request], name: str) -> int:
     return next(r.id for r in requests if r.name == name)
+
+
+def _runs_longest(runs: list[PlannedRun], person: str, now: int) -> int:
+    """Of a person's running jobs the one that ends last: what waits for it waits for good reason."""
+    running = [r for r in runs if r.person == person and r.start is not None and r.start <= now < (r.end or now + 1)]
+    return max(running, key=lambda r: r.end or now + FUTURE).id_job
 
 
 def command(request: Request) -> str:

@@ -207,13 +207,17 @@ def request_of(act: Act, start: int, seconds: int, rng: np.random.Generator) -> 
 
 
 def pin_near(scheduler: Scheduler, request: Request, start: int, tries: int = 40) -> bool:
-    """Pin a request at `start` or up to `tries` hours later; False if there is no room at all."""
+    """Pin a request at `start` or up to `tries` hours later; False if there is no room at all.
+
+    It is submitted as much later, except a requeued job's next run: Slurm submits that the moment the run before it ended.
+    """
     for _ in range(tries):
         try:
             scheduler.pin(request, start)
         except RuntimeError:
             start += HOUR
-            request.submit += HOUR
+            if "again" not in request.extra:
+                request.submit += HOUR
         else:
             return True
     return False

@@ -221,3 +221,21 @@ def test_behaviours_look_like_their_names(plan: Plan) -> None:
         of("metadata_storm")[1].lustre_ops
         and max(ops["open"].mean() for ops in of("metadata_storm")[1].lustre_ops.values()) > 500
     )
+
+
+def test_a_requeued_job_is_submitted_again_the_moment_it_ended(plan: Plan) -> None:
+    """As Slurm does it: else nobody could tell a second run from another job that was given the same id."""
+    runs = defaultdict(list)
+    for run in plan.runs:
+        runs[run.id_job].append(run)
+    again = [sorted(of, key=lambda run: run.submit) for of in runs.values() if len(of) > 1]
+    assert {of[0].end_state & 0xFF for of in again} >= {7, 8}
+    for first, second in again:
+        assert 0 < second.submit - first.end <= 60 and second.start > first.end
+
+
+def test_what_waits_for_a_job_waits_for_one_that_runs(plan: Plan) -> None:
+    waiting = next(run for run in plan.runs if run.name == "after_monte_carlo")
+    number = int(waiting.submit_line.split("afterok:")[1].split()[0])
+    parent = next(run for run in plan.runs if run.id_job == number)
+    assert parent.person == waiting.person and parent.submit < waiting.submit and parent.start <= NOW < parent.end
