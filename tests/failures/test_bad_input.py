@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+import dash
 import pytest
 
 from components.text import BAD_INPUT, TIME_NOTES
@@ -30,6 +32,16 @@ SECONDS = 5.0  # nothing of this may take longer, on a busy machine too
 def names(value: str) -> str:
     """A short name of a test's case."""
     return ascii(value)[:24]
+
+
+@pytest.fixture
+def world(served_world: World) -> Iterator[World]:
+    """The world as others of this file left it: nothing is broken here, so what is remembered may stay."""
+    dash.page_registry.clear()
+    dash.page_registry.update(served_world.registry)
+    served_world.metrics.up()
+    served_world.database.up()
+    yield served_world
 
 
 @pytest.fixture(autouse=True)
