@@ -147,8 +147,10 @@ def files(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) 
     found = _read(sources, viewer, name, (batch,), when)[batch.key]
     if isinstance(found, TurtleError):
         return {"metadata": found, "bandwidth": found}
-    data = found.columns.get_level_values("operation").isin(["read_bytes", "write_bytes"])
-    parts = {"metadata": found.loc[:, ~data], "bandwidth": found.loc[:, data]}
+    kinds = found.columns.get_level_values("operation")
+    data = kinds.isin(["read_bytes", "write_bytes"])
+    busy = found.fillna(0).to_numpy().any(axis=0) | (kinds == "operations")
+    parts = {"metadata": found.loc[:, ~data & busy], "bandwidth": found.loc[:, data]}
     frames = {key: part if part.shape[1] else NoData(Why.NO_DATA, "lustre") for key, part in parts.items()}
     return job_frames.with_units(frames, {"metadata": "1/s", "bandwidth": "bytes/s"})
 

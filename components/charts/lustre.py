@@ -12,13 +12,14 @@ from components.text import N_, _
 from datasources.prometheus.job_frames import part, summed
 
 DATA = ("read_bytes", "write_bytes")
+ALL_KINDS = "operations"  # recorded as a sum of all kinds
 EXPORTER = Need(kind="exporter", name="lustre_exporter")
 
 
 def metadata(frame: pd.DataFrame, about: About) -> Figure:
     """Operations a second by operation and file system, the largest eight, the rest together."""
     names = [
-        f"{operation} {fs}".strip()
+        (fs if operation == ALL_KINDS else f"{operation} {fs}").strip()
         for operation, fs in zip(
             frame.columns.get_level_values("operation"), frame.columns.get_level_values("fs"), strict=True
         )

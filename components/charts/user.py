@@ -82,9 +82,9 @@ GPU_PANELS = (
 )
 FILE_PANELS = (
     Panel(
-        key="use_metadata", title=N_("File operations"), unit=N_("a second, by file system"), frame="metadata",
+        key="use_metadata", title=N_("File operations"), unit=N_("a second, by kind and file system"), frame="metadata",
         figure=lustre.metadata, needs=rules(RULES["operations"]),
-        help=N_("Opening, closing, looking up and deleting files by all jobs."),
+        help=N_("Opening, closing, looking up and deleting files by all jobs. Told apart by kind in a span of up to six hours."),
     ),
     Panel(
         key="use_bandwidth", title=N_("Bandwidth"), unit=N_("read up, written down"), frame="bandwidth",

@@ -61,20 +61,29 @@ LUSTRE_RULES = {
 }
 
 
-def lustre(settings: Settings) -> Batch:
-    """Metadata operations and bytes a second of a person's jobs by file system; `operation` is operations, read_bytes, write_bytes.
+BY_KIND = 6 * 3600  # seconds up to which metadata operations are told apart by kind
 
-    Recorded, because the raw counters of somebody with thousands of small jobs take seconds to add up.
+
+def lustre(settings: Settings) -> Batch:
+    """Metadata operations and bytes a second of a person's jobs by file system.
+
+    `operation` is read_bytes, write_bytes, and the kind of metadata operation in a span of up to BY_KIND, else operations: all kinds,
+    as recorded, because the raw counters of somebody with thousands of small jobs take seconds to add up over days.
     """
     wanted = settings.metrics.lustre_file_systems
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         who = (users(target), matcher("fs", wanted) if wanted else 'fs!=""')
-        parts = [
-            f'label_replace(sum by (fs) ({selector(rule, site, *who)}), "operation", "{name}", "", "")'
+        parts = {
+            name: f'label_replace(sum by (fs) ({selector(rule, site, *who)}), "operation", "{name}", "", "")'
             for name, rule in LUSTRE_RULES.items()
-        ]
-        return " or ".join(parts)
+        }
+        if grid.end - grid.start <= BY_KIND + grid.step:
+            mdt = selector("lustre_job_stats_total", site, 'component="mdt"', *who)
+            kinds = f"sum by (fs, operation) (rate({mdt}[{grid.window}s]))"
+            # what is recorded is kept for longer than what it was made of
+            parts["operations"] = f"{kinds} or ({parts['operations']} unless on () {kinds})"
+        return " or ".join(parts.values())
 
     return Batch(
         key="user_lustre", exporter=LUSTRE, expr=expr, levels=("fs", "operation"), metrics=(), labels=("user", "fs"),
