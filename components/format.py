@@ -10,7 +10,8 @@ from dash import html
 
 from components.text import _
 
-THIN = "\u202f"  # narrow no-break space: between thousands, and between a number and its unit
+THIN = "\u202f"  # narrow no-break space: between thousands
+GAP = "\u00a0"  # no-break space: between a number and its unit
 NONE = "–"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -38,7 +39,7 @@ def number(x: float | None, digits: int = 3) -> str:
 
 def with_unit(x: float | None, unit: str, digits: int = 3) -> str:
     """A number and its unit, held together: `10.4 cores`; – for none."""
-    return NONE if _missing(x) else f"{number(x, digits)}{THIN}{unit}" if unit else number(x, digits)
+    return NONE if _missing(x) else f"{number(x, digits)}{GAP}{unit}" if unit else number(x, digits)
 
 
 def percent(share: float | None, digits: int = 3) -> str:
@@ -84,14 +85,14 @@ def duration(seconds: float | None) -> str:
     if math.isinf(seconds):
         return _("no limit")
     if seconds < 60:
-        return f"{number(max(seconds, 0), 2)}{THIN}s"
+        return f"{number(max(seconds, 0), 2)}{GAP}s"
     left = round(seconds)
     if left < 3600:
-        return f"{left // 60}{THIN}min" + (f" {left % 60}{THIN}s" if left < 600 and left % 60 else "")
+        return f"{left // 60}{GAP}min" + (f" {left % 60}{GAP}s" if left < 600 and left % 60 else "")
     if left < 86400:
-        return f"{left // 3600}{THIN}h" + (f" {left % 3600 // 60}{THIN}min" if left % 3600 // 60 else "")
+        return f"{left // 3600}{GAP}h" + (f" {left % 3600 // 60}{GAP}min" if left % 3600 // 60 else "")
     days, hours = left // 86400, left % 86400 // 3600
-    return f"{number(days)}{THIN}d" + (f" {hours}{THIN}h" if hours and days < 100 else "")
+    return f"{number(days)}{GAP}d" + (f" {hours}{GAP}h" if hours and days < 100 else "")
 
 
 def moment_text(t: float | None, *, year: bool = True) -> str:

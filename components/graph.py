@@ -145,12 +145,13 @@ def figure(
     legend: bool = True,
     allocated_name: str = "",
     limit_name: str = "",
+    named_alone: bool = False,
 ) -> Figure:
     """A chart over time of traces made by `line` or `band`.
 
     `unit`: B and B/s pick a binary multiple, b/s, W, FLOPS and Hz a decimal one, `share` (0–1) becomes %; others are shown as
     they are. `y_max`: capacity, the axis' top, in the data's unit. `allocated`: dashed line; `limit`: dotted line; a number
-    or a Series. `mirrored`: traces made with `down=True` go below zero. `stacked`: areas on each other.
+    or a Series. `named_alone`: a legend for a single series, too. `mirrored`: traces made with `down=True` go below zero. `stacked`: areas on each other.
     """
     if traces and allocated is not None:
         traces = [*traces, constant(allocated, allocated_name or _("allocated"), traces[0], role="alloc")]
@@ -161,7 +162,7 @@ def figure(
     parts = [_finish(dict(trace), factor, shown, "all" if stacked else "") for trace in traces]
     named = sum(trace.get("showlegend", True) for trace in parts)
     axis = y_axis(shown, y_min, None if y_max is None else y_max * factor, top * factor, mirrored)
-    return {"data": parts, "layout": layout(about, axis, legend=legend and 1 < named <= MAX_NAMED)}
+    return {"data": parts, "layout": layout(about, axis, legend=legend and (0 if named_alone else 1) < named <= MAX_NAMED)}
 
 
 def band(frame: pd.DataFrame, *, role: str = "used") -> list[dict[str, Any]]:

@@ -112,7 +112,7 @@ def spark(values: Sequence[float], role: str = "used", label: str = "", top: flo
     )
     image = f"url(data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
     style = {"maskImage": image, "WebkitMaskImage": image, "background": f"var(--tt-{role})"}
-    return html.Div(html.Div(style=style), className="tt-spark", role="img", **{"aria-label": label or _("trend")})
+    return html.Div(html.Div(style=style), className="tt-spark", role="img", title=label or None, **{"aria-label": label or _("trend")})
 
 
 def tile(

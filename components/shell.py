@@ -177,7 +177,7 @@ def footer(settings: Settings) -> html.Footer:
     """Time zone, when the page was read, and support with the page's id."""
     rows: list[Any] = [
         html.Span([_("Times in "), html.Span("UTC", **{"data-zone": "1"})]),
-        html.Span([_("read "), html.Span("–", **{"data-read": "1"})]),
+        html.Span([_("updated "), html.Span("–", **{"data-read": "1"})]),
     ]
     if settings.site.support:
         # {page} and {incident} are filled in by the browser's script when it is clicked

@@ -12,6 +12,7 @@ from components import parts
 from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
 from components.links import link
 from components.needs import metrics
+from components.present import Names
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.text import N_, _
 from core.errors import TurtleError
@@ -67,7 +68,7 @@ def node_links(frames: Frames, about: About) -> Any:
     hidden = on_v2(run, about.settings)
     if hidden:
         names = ", ".join(hidden[:8]) + ("…" if len(hidden) > 8 else "")
-        note = _("No figures by core on %(nodes)s: their kernel counts CPU time for the job as a whole.", nodes=names)
+        note = _("No figures by core on %(nodes)s: the kernel there counts CPU time for the job as a whole.", nodes=names)
         rows.append(_line_note(note))
     open_ = tuple(host for host in run.hosts[:MANY_NODES] if host not in hidden)
     if run.cores > MAX_SERIES and len(run.hosts) > 1 and open_:
@@ -149,9 +150,10 @@ def head(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange)
     """(title, what stands above the sections, keys of the sections shown); raises NotFound."""
     found = job_query.the_runs(sources, viewer, subject)
     shown = job_query.the_run(sources, viewer, subject)
+    person = "" if shown.user == viewer.name else str(Names(viewer, sources.settings).person(shown.user))
     if job_query.is_array(sources, viewer, subject):
-        return shown.name, job_array.head(shown, subject, sources.settings), job_array.KEYS
-    return shown.name, job_head.head(found, shown, sources.settings, when), keys_of(shown, sources.settings)
+        return shown.name, job_array.head(shown, subject, sources.settings, person), job_array.KEYS
+    return shown.name, job_head.head(found, shown, sources.settings, when, person), keys_of(shown, sources.settings)
 
 
 def span(sources: Sources, viewer: Viewer, subject: JobSubject, now: int) -> tuple[int, int]:

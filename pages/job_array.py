@@ -111,11 +111,11 @@ def memory_peaks(sources: Sources, viewer: Viewer, ids: list[int]) -> dict[int, 
     return found
 
 
-def head(run: Run, subject: JobSubject, settings: Settings) -> html.Div:
+def head(run: Run, subject: JobSubject, settings: Settings, person: str = "") -> html.Div:
     """Title of an array's page."""
     name = html.H1(run.name or _("(no name)"), className="tt-job-name")
     back = parts.page_link([parts.icon("list-task"), html.Span(_("In the list"))], link(settings, "/jobs", id=str(subject.job)), "tt-btn")
-    text = " · ".join(part for part in (_("array %(id)s", id=subject.job), run.account, run.partition) if part)
+    text = " · ".join(part for part in (_("array %(id)s", id=subject.job), person, run.account, run.partition) if part)
     return html.Div([html.Div([name, html.Span(text, className="tt-muted")], className="tt-title"), back], className="tt-title-row")
 
 

@@ -38,11 +38,17 @@ ROLES = ((0.7, "good"), (0.4, "used"), (0.2, "waste"), (0.0, "bad"))
 SOURCE_WORDS = {"accounting": N_("from accounting"), "metrics": N_("measured")}
 
 
+def gpu_kind(name: str, settings: Settings) -> str:
+    """A GPU's model as people call it; a part of one is called a slice."""
+    model = model_of(name, settings.gpus)
+    return _("%(profile)s slice", profile=model.name) if model.mig else model.name
+
+
 def gpu_text(run: Run, settings: Settings) -> str:
     """`4 × A100`, "" without GPUs; GPUs without a type are called GPU."""
     if not run.gpus:
         return ""
-    names = [f"{number} × {model_of(name, settings.gpus).name}" for name, number in run.gpu_types.items()]
+    names = [f"{number} × {gpu_kind(name, settings)}" for name, number in run.gpu_types.items()]
     rest = run.gpus - sum(run.gpu_types.values())
     return " + ".join([*names, *([f"{rest} × GPU"] if rest > 0 else [])])
 
@@ -55,10 +61,10 @@ def size_text(run: Run, settings: Settings) -> str:
     return " · ".join(part for part in (nodes + where, cores, gpu_text(run, settings)) if part)
 
 
-def title_row(run: Run, settings: Settings) -> html.Div:
-    """Name, status, what it runs on, and where to go from here."""
+def title_row(run: Run, settings: Settings, person: str = "") -> html.Div:
+    """Name, status, whose it is (for others), what it runs on, and where to go from here."""
     about = " · ".join(
-        part for part in (_("job %(id)s", id=run.job_id), run.account, run.partition, size_text(run, settings)) if part
+        part for part in (_("job %(id)s", id=run.job_id), person, run.account, run.partition, size_text(run, settings)) if part
     )
     compare = parts.page_link(
         [parts.icon("arrow-left-right"), html.Span(_("Compare"))],
@@ -137,9 +143,9 @@ def runs_row(found: list[Run], shown: Run, settings: Settings) -> Any:
     return html.Div([html.Span(_("This job ran more than once:"), className="tt-muted"), *choices], className="tt-runs")
 
 
-def head(found: list[Run], shown: Run, settings: Settings, when: TimeRange) -> html.Div:
+def head(found: list[Run], shown: Run, settings: Settings, when: TimeRange, person: str = "") -> html.Div:
     """What stands above the sections of a job's page."""
-    return html.Div([title_row(shown, settings), life(shown, when.now), runs_row(found, shown, settings)], className="tt-job-head")
+    return html.Div([title_row(shown, settings, person), life(shown, when.now), runs_row(found, shown, settings)], className="tt-job-head")
 
 
 def role_of(share: float | None) -> str:
@@ -267,7 +273,7 @@ def findings(frames: Frames, about: About, keys: Sequence[str]) -> Any:
     if judged.missing is not None:
         notes.append(parts.notice([_("Judged without some of its figures."), " ", error_sentence(judged.missing)], "warn"))
     if not rows:
-        return html.Div([*notes, parts.empty(_quiet(judged, run, about), "check-circle-fill")])
+        return html.Div([*notes, parts.empty(_quiet(judged, run, about), "check-circle-fill" if run.started else "clock")])
     return html.Div([*notes, html.Div(findings_summary(judged.findings), className="tt-muted tt-small tt-findings-count"), *rows], className="tt-findings")
 
 
@@ -280,6 +286,6 @@ def _quiet(judged: Judged, run: Run, about: About) -> str:
         return _("The job ran too short to be judged.")
     if not judged.facts.coverage:
         return _("Nothing stands out in what accounting recorded; nothing else was measured.")
-    return _("Nothing stands out: the job uses what it asked for.")
+    return _("Nothing stands out: no waste that is worth acting on.")
 
 

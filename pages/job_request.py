@@ -26,7 +26,7 @@ from datasources.slurm.people import uid_names
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages.job_facts import judged
-from pages.job_head import SOURCE_WORDS, gpu_text
+from pages.job_head import SOURCE_WORDS, gpu_text, role_of
 from pages.job_query import the_run
 
 EXITS = {
@@ -89,8 +89,8 @@ def exit_words(code: str) -> str:
     return _(EXITS[number]) if number in EXITS else _("the program reported error %(number)s", number=number)
 
 
-def _row(name: str, allocated: Any, used: Any, share: float | None, source: str) -> html.Tr:
-    bar = [html.Span(fmt.percent(share), className="num"), parts.meter(share)] if share is not None else fmt.NONE
+def _row(name: str, allocated: Any, used: Any, share: float | None, source: str, role: str = "used") -> html.Tr:
+    bar = [html.Span(fmt.percent(share), className="num"), parts.meter(share, role)] if share is not None else fmt.NONE
     word = _(SOURCE_WORDS[source]) if source in SOURCE_WORDS else ""
     return html.Tr(
         [html.Th(name, scope="row"), html.Td(allocated, className="num"), html.Td(used, className="num"), html.Td(bar), html.Td(word, className="tt-muted")]
@@ -103,12 +103,12 @@ def use_rows(run: Run, facts: JobFacts, settings: Settings) -> list[html.Tr]:
     rows = [
         _row(_("Time"), fmt.duration(run.limit), fmt.duration(facts.elapsed), facts.time_efficiency, "accounting"),
         _row(_("Nodes"), fmt.number(run.nodes), fmt.number(len(facts.cpu_by_node)) if facts.cpu_by_node else fmt.NONE, None, ""),
-        _row(_("CPU cores"), fmt.number(run.cores), fmt.number(facts.cpu_mean), facts.cpu_efficiency, sources.get("cpu_used", "")),
-        _row(_("Memory"), fmt.bytes_(run.memory), _memory_used(facts), facts.memory_efficiency, sources.get("memory_peak", "")),
+        _row(_("CPU cores"), fmt.number(run.cores), fmt.number(facts.cpu_mean), facts.cpu_efficiency, sources.get("cpu_used", ""), role_of(facts.cpu_efficiency)),
+        _row(_("Memory"), fmt.bytes_(run.memory), _memory_used(facts), facts.memory_efficiency, sources.get("memory_peak", ""), role_of(facts.memory_efficiency)),
     ]
     if run.gpus:
         used = None if facts.gpu_use is None else facts.gpu_use * facts.gpus
-        rows.append(_row(_("GPUs"), gpu_text(run, settings), fmt.number(used), facts.gpu_use, "metrics" if used is not None else ""))
+        rows.append(_row(_("GPUs"), gpu_text(run, settings), fmt.number(used), facts.gpu_use, "metrics" if used is not None else "", role_of(facts.gpu_use)))
     return rows
 
 
@@ -129,7 +129,7 @@ def asked(run: Run, settings: Settings) -> html.Div:
         (_("GPUs"), gpu_text(run, settings) or None),
     ]
     text = _("The job never started; this is what it asked for.") if run.finished else _("Nothing is allocated until the job starts; this is what it asks for.")
-    return html.Div([parts.facts(rows), html.P(text, className="tt-muted tt-small")])
+    return html.Div([parts.facts(rows), html.P(text, className="tt-muted tt-small tt-after")])
 
 
 def draw_use(frames: Frames, about: About) -> Any:
@@ -239,7 +239,7 @@ def draw_cost(frames: Frames, about: About) -> Any:
         (_("Energy"), _energy(facts)),
         (_("Mean power"), fmt.power(facts.watts) if facts.watts is not None else None),
         (_("CO₂"), fmt.mass(cost.co2_kg) if cost.co2_kg is not None else None),
-        (_("As far as an electric car goes on"), f"{fmt.number(cost.car_km)} km" if cost.car_km is not None else None),
+        (_("An electric car goes"), f"{fmt.number(cost.car_km)} km" if cost.car_km is not None else None),
         (_("Electricity"), amount(cost.electricity)), (_("Cooling"), amount(cost.cooling)), (_("Hardware"), amount(cost.hardware)),
         (_("Total"), amount(cost.total)), (_("At a cloud provider"), amount(cost.cloud)),
     ]

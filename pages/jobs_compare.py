@@ -212,7 +212,7 @@ COMPARE = Page(
     crumbs=lambda subject: ((N_("My jobs"), "/jobs"), (N_("Compare jobs"), "")),
     sections=(
         Section(
-            key="table", title=N_("Given and used"), query=query_table, export=exported, access=JOB_OWNER_OR_STAFF, eager=True,
+            key="table", title=N_("The jobs"), query=query_table, export=exported, access=JOB_OWNER_OR_STAFF, eager=True,
             blocks=(Block(key="jobs", title=N_("Given and used"), draw=draw_table, csv="jobs", height=240, help=HELP),),
         ),
         Section(

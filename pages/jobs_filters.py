@@ -105,7 +105,7 @@ def orders(about: About) -> html.Div:
         target = address(settings, subject, order="" if order == "submit" else order, asc=ascending)
         rows.append(choice([_(ORDER_WORDS[order]), mark], target, mine))
     waste = address(settings, subject, waste="" if subject.waste else "1")
-    return html.Div([*rows, html.Span(className="tt-bar"), choice(_("Only what wasted"), waste, subject.waste)], className="tt-runs")
+    return html.Div([*rows, html.Span(className="tt-bar"), choice(_("Only wasteful ones"), waste, subject.waste)], className="tt-runs")
 
 
 def filters(about: About) -> html.Div:

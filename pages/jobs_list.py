@@ -112,7 +112,7 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     if about.subject.user == EVERYBODY:
         found.append(Column(key="user", title=N_("Person"), draw=lambda row: names.person(row["user"])))
     if frame["account"].nunique() > 1 or about.subject.user == EVERYBODY:
-        found.append(Column(key="account", title=N_("Account")))
+        found.append(Column(key="account", title=N_("Account"), draw=lambda row: html.Span(row["account"], className="tt-together")))
     found += [
         Column(key="submit", title=N_("Submitted"), kind="time"),
         Column(key="elapsed", title=N_("Time"), kind="bar", draw=time_cell, help=N_("Run time; the bar is its share of the limit")),

@@ -159,11 +159,12 @@ def draw_free(frames: Frames, about: About) -> Any:
     rows = [{"what": _("CPU cores"), "free": now.free_cores, "whole": now.configured.cores, "use": share(now.allocated.cores, now.configured.cores)}]
     for kind, free in sorted(now.free_gpus().items(), key=lambda one: -now.configured.gpus[one[0]]):
         whole = now.configured.gpus[kind]
-        name = model_of(kind, about.settings.gpus).name if kind else _("GPU")
-        rows.append({"what": name, "free": free, "whole": whole, "use": share(now.allocated.gpus[kind], whole)})
+        model = model_of(kind, about.settings.gpus)
+        name = _("%(profile)s slice", profile=model.name) if model.mig else model.name
+        rows.append({"what": name if kind else _("GPU"), "free": free, "whole": whole, "use": share(now.allocated.gpus[kind], whole)})
     columns = (
         Column(key="what", title=N_("What"), phone=True), Column(key="free", title=N_("Free"), kind="number", phone=True),
-        Column(key="whole", title=N_("of"), kind="number"), Column(key="use", title=N_("allocated"), kind="bar", phone=True),
+        Column(key="whole", title=N_("Total"), kind="number"), Column(key="use", title=N_("Allocated"), kind="bar", phone=True),
     )  # fmt: skip
     return table(pd.DataFrame(rows), columns, sortable=False, filtered=False)
 

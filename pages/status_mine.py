@@ -151,7 +151,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
 HELP_FINDINGS = N_("What your running and last finished jobs could do better. Each kind is listed once, with its newest job.")
 
 MINE = Section(
-    key="mine", title=N_("Mine"), query=mine_query, access=SIGNED_IN, eager=True,
+    key="mine", title=N_("My work"), query=mine_query, access=SIGNED_IN, eager=True,
     blocks=(
         Block(key="use", title="", draw=draw_use, bare=True, height=92),
         Block(key="findings", title=N_("My findings"), draw=draw_findings, height=120, help=HELP_FINDINGS),

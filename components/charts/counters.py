@@ -112,7 +112,7 @@ PANELS = (
     Panel(
         key="ipc",
         title=N_("Instructions per cycle"),
-        unit=N_("by core, or by node of several"),
+        unit=N_("by core or node"),
         frame="ipc",
         figure=per_cycle,
         needs=(*NEEDS, *_read("instructions", "cycles")),

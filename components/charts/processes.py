@@ -48,7 +48,7 @@ def executables(frame: pd.DataFrame, about: About) -> Figure:
     traces = [
         graph.line(shown.iloc[:, place], text, place, step=frame.attrs.get("step")) for place, text in enumerate(texts)
     ]
-    return graph.figure(traces, unit="", about=about, stacked=True)
+    return graph.figure(traces, unit="", about=about, stacked=True, named_alone=True)
 
 
 PANELS = (

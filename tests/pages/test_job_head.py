@@ -9,7 +9,7 @@ from dash import html
 
 from analysis.findings import Finding
 from components import parts
-from components.format import THIN
+from components.format import GAP
 from components.section import one_line
 from core.settings import Settings
 from pages import job_query, job_request
@@ -90,5 +90,5 @@ def test_a_job_that_waits_shows_what_it_asks_for() -> None:
     run = a_run(state="PENDING", start=None, end=None, elapsed=0, nodes=2, cores=8, gpus=2, gpu_types={"a100": 2})
     said = texts(job_request.asked(run, Settings()))
     # 16 GiB on two nodes
-    for part in ("2 × A100", f"16{THIN}GiB, 8{THIN}GiB per node"):
+    for part in ("2 × A100", f"16{GAP}GiB, 8{GAP}GiB per node"):
         assert part in said

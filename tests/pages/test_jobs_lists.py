@@ -133,7 +133,7 @@ def test_an_unlimited_job_has_no_bar_and_a_pending_one_no_time() -> None:
     assert "no time limit" in jobs_list.time_cell(row).title
     assert "tt-meter" not in str(jobs_list.time_cell(row))
     part = jobs_list.time_cell(row | {"limit": 86400.0, "time_share": 1 / 24})
-    assert part.title.replace("\u202f", " ") == "1 h of 1 d"
+    assert part.title.replace("\u00a0", " ") == "1 h of 1 d"
     assert "tt-meter" in str(part)
     assert texts(jobs_list.time_cell(row | {"start": math.nan})) == "–"
 

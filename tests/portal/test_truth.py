@@ -178,7 +178,7 @@ def test_the_tiles_say_what_was_used(case: str, ada: Reader, truths: Callable[[s
     assert of == pytest.approx(run.memory / unit, abs=_rounded(run.memory / unit))
     assert peak * (1 - PEAK) - _rounded(peak) <= memory <= peak + _rounded(peak)
     if run.gpus:
-        percent = re.match(r"GPU (\d+)\u202f%", tiles)
+        percent = re.match(r"GPU (\d+)\s%", tiles)
         assert percent and abs(int(percent[1]) / 100 - truth.gpu_busy()) <= GPU_POINTS + 0.005
 
 

@@ -18,7 +18,7 @@ from components.table import Column, table
 from core.timerange import TimeRange
 from tests.shell import fakes
 
-T = text.THIN
+T, G = text.THIN, text.GAP
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_numbers(value: float | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (0, f"0{T}B"),
-        (1023, f"1{T}023{T}B"),
-        (1024, f"1{T}KiB"),
-        (41 * 1024**3, f"41{T}GiB"),
-        (1.5 * 1024**4, f"1.5{T}TiB"),
+        (0, f"0{G}B"),
+        (1023, f"1{T}023{G}B"),
+        (1024, f"1{G}KiB"),
+        (41 * 1024**3, f"41{G}GiB"),
+        (1.5 * 1024**4, f"1.5{G}TiB"),
     ],
 )
 def test_bytes(value: float, shown: str) -> None:
@@ -47,16 +47,16 @@ def test_bytes(value: float, shown: str) -> None:
 
 
 def test_part_and_whole_share_a_unit() -> None:
-    assert text.of(41 * 1024**3, 120 * 1024**3, "B") == f"41 of 120{T}GiB"
-    assert text.of(10.44, 12, "cores") == f"10.4 of 12{T}cores"
-    assert text.of(None, 12, "cores") == f"– of 12{T}cores"
+    assert text.of(41 * 1024**3, 120 * 1024**3, "B") == f"41 of 120{G}GiB"
+    assert text.of(10.44, 12, "cores") == f"10.4 of 12{G}cores"
+    assert text.of(None, 12, "cores") == f"– of 12{G}cores"
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (35, f"35{T}s"), (60, f"1{T}min"), (90, f"1{T}min 30{T}s"), (2460, f"41{T}min"), (8 * 3600 + 28 * 60, f"8{T}h 28{T}min"),
-        (2 * 86400 + 6 * 3600, f"2{T}d 6{T}h"), (math.inf, "no limit"), (None, "–"),
+        (35, f"35{G}s"), (60, f"1{G}min"), (90, f"1{G}min 30{G}s"), (2460, f"41{G}min"), (8 * 3600 + 28 * 60, f"8{G}h 28{G}min"),
+        (2 * 86400 + 6 * 3600, f"2{G}d 6{G}h"), (math.inf, "no limit"), (None, "–"),
     ],
 )  # fmt: skip
 def test_durations(seconds: float | None, shown: str) -> None:
@@ -65,9 +65,9 @@ def test_durations(seconds: float | None, shown: str) -> None:
 
 def test_money_energy_power_mass() -> None:
     assert (text.money(0.3), text.money(1234)) == ("$0.30", f"$1{T}234")
-    assert (text.energy(0.5), text.energy(7.1), text.energy(2500)) == (f"500{T}Wh", f"7.1{T}kWh", f"2.5{T}MWh")
-    assert (text.power(400), text.power(12500)) == (f"400{T}W", f"12.5{T}kW")
-    assert (text.mass(0.0036), text.mass(1500)) == (f"3.6{T}g", f"1.5{T}t")
+    assert (text.energy(0.5), text.energy(7.1), text.energy(2500)) == (f"500{G}Wh", f"7.1{G}kWh", f"2.5{G}MWh")
+    assert (text.power(400), text.power(12500)) == (f"400{G}W", f"12.5{G}kW")
+    assert (text.mass(0.0036), text.mass(1500)) == (f"3.6{G}g", f"1.5{G}t")
 
 
 def test_moment_carries_utc_for_the_browser() -> None:
