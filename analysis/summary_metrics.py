@@ -63,7 +63,8 @@ def _batches(sources: Sources, group: Sequence[Run]) -> dict[str, Batch]:
         "cores": job_batches.cpu(settings, per_core=False),
         "gauges": job_batches.gauges(settings, gpus=any(run.gpus for run in group)),
         "lustre": job_batches.lustre(settings),
-        "power": job_batches_node.power(settings, cores=True),
+        # a group has GPUs in all of its runs or in none
+        "power": job_batches_node.power(settings, cores=not any(run.gpus for run in group)),
     }
 
 

@@ -166,3 +166,27 @@ def test_groups_keep_answers_small_and_ids_apart() -> None:
     assert [len(group) for group in groups([run, run])] == [1, 1]
     long = dataclasses.replace(run, id_job=7, elapsed=30 * 86400)
     assert [len(group) for group in groups([long, run])] == [1, 1]
+
+
+@pytest.mark.services
+def test_energy_of_a_gpu_job_is_its_share_of_the_node_and_its_own_cards(
+    accounting: tuple, opened: Callable[..., Sources], prometheus_from: Callable[..., str]
+) -> None:
+    url, ask = accounting
+    begin = NOW - 9000
+    ask(f"update alpha_job_table set time_start={begin}, time_end={begin + 7200}, nodelist='g1' where id_job = 4")
+    mine = f'user="x",account="y",slurmjobid="4",instance="g1:9798",gpu="0",gpu_type="{A100}"'
+    series = {
+        "slurm_job_utilization_gpu": {mine: 80}, "slurm_job_power_gpu": {mine: 300_000},
+        "redfish_chassis_power_average_consumed_watts": {'instance="g1-oob"': 1000},
+        "nvidia_gpu_power_usage_milliwatts": {'instance="g1:9445",minor_number="0"': 300_000, 'instance="g1:9445",minor_number="1"': 100_000},
+    }  # fmt: skip
+    text = []
+    for name, found in series.items():
+        text.append(f"# TYPE {name} gauge")
+        text += [f"{name}{{{labels}}} {value} {begin + 60 * n}" for labels, value in found.items() for n in range(121)]
+    sources = opened(url, prometheus_from("\n".join([*text, "# EOF", ""])))
+    summarise(sources)
+    facts = everything(sources)[4]
+    # (1000 − 400) W × one of two cards + 300 W of its own, two hours
+    assert facts.energy_kwh == pytest.approx(1.2, rel=0.02) and facts.energy_coverage > 0.95
