@@ -232,7 +232,11 @@ TEXTS = {
     "node_fail": Text(
         headline=N_("A node failed under the job."),
         evidence=N_("It ran on %(names)s. The job is not to blame."),
-        advice=N_("Submit it again. If it happens on the same node again, tell support."),
+        advice=lambda n: (
+            N_("It was queued again by itself (--requeue). If it happens on the same node again, tell support.")
+            if n.get("again")
+            else N_("Submit it again. If it happens on the same node again, tell support.")
+        ),
     ),
     "timeout": Text(
         headline=N_("The job was ended at its time limit of %(limit_seconds)s."),

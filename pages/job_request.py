@@ -33,6 +33,12 @@ EXITS = {
     0: N_("ended without an error"), 1: N_("the program reported an error"), 2: N_("wrong use of a command"),
     126: N_("a command could not be executed"), 127: N_("a command was not found"), 130: N_("interrupted from the keyboard"),
 }
+# Slurm writes exit code 0:0 for a job whose end was not its own doing
+ENDS = {
+    "TIMEOUT": N_("ended at its time limit"), "CANCELLED": N_("it was cancelled"), "PREEMPTED": N_("made way for another job"),
+    "NODE_FAIL": N_("its node failed"), "REQUEUED": N_("ended to be queued again"), "DEADLINE": N_("ended at its deadline"),
+    "BOOT_FAIL": N_("its node did not start"), "OUT_OF_MEMORY": N_("killed because its memory ran out"),
+}
 OUT_OF_MEMORY = "125"  # the signal Slurm records where the kernel killed a process for memory
 SIGNALS = {
     "SIGKILL": N_("killed"), "SIGTERM": N_("asked to end"), "SIGSEGV": N_("touched memory that is not its own"),
@@ -179,7 +185,10 @@ def reason_text(run: Run) -> Any:
 def _exit(run: Run) -> str | None:
     if not run.finished:
         return None
-    return f"{run.exit_code} · {exit_words(run.exit_code)}" if run.started else run.exit_code
+    if not run.started:
+        return run.exit_code
+    words = _(ENDS[run.state]) if run.exit_code == "0:0" and run.state in ENDS else exit_words(run.exit_code)
+    return f"{run.exit_code} · {words}"
 
 
 def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
@@ -188,7 +197,7 @@ def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
     names = Names(about.viewer, about.settings)
     level, canceller = frames["level_fs"], frames["cancelled_by"]
     at_start = _("LevelFS at start") if run.started else _("LevelFS now")
-    flags = ", ".join(run.state_flags)
+    flags = ", ".join(flag for flag in run.state_flags if flag != run.state)
     return [
         (_("State"), [parts.state_badge(run.state), f" {flags}" if flags else ""]),
         (_("Exit code"), _exit(run)),

@@ -33,7 +33,8 @@ def _grew(facts: JobFacts) -> bool:
 
 
 def _node_fail(case: Case) -> Hit | None:
-    return Hit(numbers={"names": ", ".join(case.run.hosts)}) if case.run.state == "NODE_FAIL" else None
+    numbers = {"names": ", ".join(case.run.hosts), "again": "requeue" in case.options}
+    return Hit(numbers=numbers) if case.run.state == "NODE_FAIL" else None
 
 
 def _timeout(case: Case) -> Hit | None:
@@ -78,7 +79,7 @@ def _time_over_asked(case: Case) -> Hit | None:
 
 RULES = (
     Rule(id="oom", severity="bad", section="memory", judge=_oom, inputs=("run.state", "run.memory", "facts.memory_slope")),
-    Rule(id="node_fail", severity="bad", section="state", judge=_node_fail, inputs=("run.state", "run.hosts")),
+    Rule(id="node_fail", severity="bad", section="state", judge=_node_fail, inputs=("run.state", "run.hosts", "options.requeue")),
     Rule(id="timeout", severity="bad", section="time", judge=_timeout, inputs=("run.state", "run.limit")),
     Rule(
         id="short_job",

@@ -535,3 +535,10 @@ def test_of_a_job_that_never_began_no_present_is_told() -> None:
     asked = {"options": {"reservation": "course", "dependency": "afterok:7"}}
     assert {"multi_node", "reservation", "depends"} <= ids(waiting, {}, **asked)
     assert "multi_node" not in ids(waiting | {"end": START, "state": "CANCELLED"}, {})
+
+
+def test_a_failed_node_says_whether_the_job_goes_on() -> None:
+    run = make_run(state="NODE_FAIL")
+    for options, again in (({"requeue": ""}, True), ({}, False)):
+        found = [finding for finding in findings(make_facts(run), run, settings=SETTINGS, options=options) if finding.id == "node_fail"]
+        assert [finding.numbers["again"] for finding in found] == [again]

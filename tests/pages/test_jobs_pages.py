@@ -125,3 +125,10 @@ def test_a_comparison_from_the_starts_has_hours_that_no_zone_moves() -> None:
     assert hours[0] == 0
     assert hours[30] == pytest.approx(1)
     assert "x0" not in figure["data"][0]
+
+
+@pytest.mark.parametrize(("state", "words"), [("TIMEOUT", "time limit"), ("CANCELLED", "cancelled"), ("NODE_FAIL", "node"), ("COMPLETED", "without an error")])
+def test_an_end_that_was_not_its_own_doing_is_no_success(state: str, words: str) -> None:
+    text = job_request._exit(a_run(state=state, exit_code="0:0"))
+    assert text.startswith("0:0 · ") and words in text
+    assert ("without an error" in text) == (state == "COMPLETED")
