@@ -225,9 +225,9 @@ ARRAY = Section(
 SPREAD = Section(
     key="array_spread", title=N_("All tasks"), query=query_spread, access=JOB_OWNER_OR_STAFF,
     panels=(
-        Panel(key="run_times", title=N_("Run times"), unit=N_("by task"), frame="ran", figure=run_times,
+        Panel(key="run_times", title=N_("Run times"), unit=N_("by task number"), frame="ran", figure=run_times,
               help=N_("How long each ended task ran. One time limit holds for all of them: the longest decides.")),
-        Panel(key="peaks", title=N_("Memory peaks"), unit=N_("by task"), frame="peaks", figure=peaks,
+        Panel(key="peaks", title=N_("Memory peaks"), unit=N_("by task number"), frame="peaks", figure=peaks,
               help=N_("How much memory each ended task needed. The largest decides what has to be asked for.")),
     ),
 )  # fmt: skip

@@ -180,6 +180,8 @@ def _gpu_tiles(facts: JobFacts) -> list[Any]:
         _("largest on one GPU: %(used)s", used=fmt.of(facts.gpu_memory_peak, max(totals, default=None), "B"))
         if facts.gpu_memory_peak is not None else _("not measured")
     )
+    if facts.gpus == 1 and peaks:
+        largest = _("peak")
     share = used / whole if used is not None and whole else None
     first = parts.tile(_("GPU"), fmt.percent(facts.gpu_use), share=facts.gpu_use, role=role_of(facts.gpu_use), note=note)
     return [first, _of_tile(_("GPU memory"), used, whole, "B", share, largest)]
