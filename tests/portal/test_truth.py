@@ -20,6 +20,7 @@ STAFF = "ada"
 SCRAPE = {"job": 30, "lustre": 60}  # seconds, as the demo's turtle.toml says; rates look back further than both
 # Counters are whole nanoseconds, bytes or operations and charts are float32: nothing else stands between curve and chart.
 EXACT = 2e-3
+FIRST = 60  # seconds until the first sample of a gauge
 # A peak is read off the chart's grid. Memory wavers by 3 % from minute to minute, and that much the grid may miss.
 PEAK = 0.035
 # A GPU's mean is read off the grid too: a dip of one minute in sixty counts for nothing or for one point in twelve.
@@ -103,7 +104,7 @@ def test_memory_is_the_curves(case: str, ada: Reader, truths: Callable[[str], Tr
     lines = ada.section(address(truth.run), "job:memory").lines("memory")
     for name, curve in (("program", "rss"), ("shared", "shared"), ("file cache", "cache")):
         line = lines[name]
-        inside = _inside(line, truth)
+        inside = _inside(line, truth, FIRST)
         expected = truth.level(sum(getattr(share, curve) for share in truth.shares), line.at[inside])
         _same(line, expected, inside, of=truth.run.memory)
     assert lines["allocated"].plain()[0] == pytest.approx(truth.run.memory, rel=EXACT)
@@ -119,7 +120,7 @@ def test_gpus_are_the_curves(case: str, ada: Reader, truths: Callable[[str], Tru
         assert len(lines) == len(gpus)
         for index, gpu in gpus.items():
             line = lines[f"GPU {index}"] if len(gpus) > 1 else next(iter(lines.values()))
-            inside = _inside(line, truth)
+            inside = _inside(line, truth, FIRST)
             expected = truth.level(getattr(gpu, curve), line.at[inside]) / unit
             if curve == "watts" and truth.run.gres == SLICE:
                 # exporters give a slice the power of its whole card
@@ -154,7 +155,7 @@ def test_the_power_of_a_job_is_its_share_of_the_node(case: str, ada: Reader, tru
     truth = truths(case)
     lines = ada.section(address(truth.run), "job:power").lines("power")
     line = next(iter(lines.values()))
-    inside = _inside(line, truth)
+    inside = _inside(line, truth, FIRST)
     watts, node = truth.watts(line.at[inside]), truth.node()
     # beneath the jobs the system itself keeps less than 1 % of the cores busy; meters give whole watts
     room = 0.01 * node.cores * node.core_watts + 1
