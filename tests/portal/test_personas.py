@@ -106,7 +106,7 @@ def test_before_retention_accounting_speaks(demo: Demo, reader: Callable[[str], 
     assert set(charts.values()) == {OLD}
     summary = _findings(reader("ada"), run)
     assert "from accounting" in summary.text("tiles") and "measured" not in summary.text("tiles").replace("not measured", "")
-    assert "uses what it asked for" not in summary.text("findings"), "nobody knows: its GPUs were not measured"
+    assert "no waste that is worth acting on" not in summary.text("findings"), "nobody knows: its GPUs were not measured"
 
 
 def test_a_job_shorter_than_a_scrape_says_so(demo: Demo, reader: Callable[[str], Reader]) -> None:
