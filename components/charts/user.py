@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from analysis.energy import gpu_share
 from components import graph
 from components.charts import lustre
 from components.charts.common import total
@@ -46,12 +47,15 @@ def gpu_power(frame: pd.DataFrame, about: About) -> Figure:
     watts, count = part(frame, what="watts"), part(frame, what="count")
     types = [str(name) for name in watts.columns.get_level_values("gpu_type")]
     models = [model_of(name, about.settings.gpus) for name in types]
+    # each MIG slice is exported with its whole card's power: it counts by its part of the card, and so do its limits
+    parts = [gpu_share("", name) for name in types]
+    watts = watts * parts
     traces = graph.lines(watts, [model.name for model in models])
     if count.columns.empty or not all(model.watts for model in models):
         return graph.figure(traces, unit="W", about=about)
     held = count.reindex(columns=watts.columns)
-    full = sum(held.iloc[:, place].fillna(0) * model.watts for place, model in enumerate(models))
-    idle = sum(held.iloc[:, place].fillna(0) * model.idle_watts for place, model in enumerate(models))
+    full = sum(held.iloc[:, place].fillna(0) * model.watts * parts[place] for place, model in enumerate(models))
+    idle = sum(held.iloc[:, place].fillna(0) * model.idle_watts * parts[place] for place, model in enumerate(models))
     traces.append(graph.line(idle, _("all idle"), role="muted", steps=True, dash="dot", step=frame.attrs.get("step")))
     return graph.figure(traces, unit="W", about=about, limit=full, limit_name=_("all at their limit"))
 

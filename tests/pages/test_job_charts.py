@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
+from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes, user
 from core.units import GIB
 from tests.pages.job_runs import a_run, about, wide
 
@@ -199,3 +199,12 @@ def test_a_chart_of_a_large_job_stays_small() -> None:
     frame = wide(("job", "node", "core"), [("77", "c1", str(core)) for core in range(40)], points=360)
     figure = cpu.each_core(frame, about(a_run(cores=40)))
     assert len(str(figure)) < 120_000
+
+
+def test_a_persons_slices_count_by_their_part_of_the_card() -> None:
+    """Two slices of 1/7, each exported with its card's 350 W of 400: 2 × 350 / 7 = 100 W of 2 × 400 / 7 = 114 W."""
+    kind = "NVIDIA A100-SXM4-40GB MIG 1g.5gb"
+    frame = wide(("what", "gpu_type"), [("watts", kind), ("count", kind)], [700.0, 2.0])
+    figure = user.gpu_power(frame, about(a_run()))
+    lines = {trace["name"]: numbers(trace)[0] for trace in figure["data"]}
+    assert lines["1g.5gb"] == pytest.approx(100) and lines["all at their limit"] == pytest.approx(800 / 7)
