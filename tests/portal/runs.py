@@ -62,7 +62,7 @@ def behaves(name: str) -> Callable[[Plan], PlannedRun]:
 
 
 CASES: dict[str, Callable[[Plan], PlannedRun]] = {
-    "efficient": behaves("efficient"),
+    "efficient": lambda plan: ended(plan, lambda run: run.behaviour == "efficient" and run.nodes == 1),
     "memory over asked": behaves("memory_over_asked"),
     "serial on many cores": behaves("serial_on_many_cores"),
     "32 nodes": lambda plan: ended(plan, lambda run: run.behaviour == "mpi_32" and run.nodes == 32),
