@@ -20,6 +20,7 @@ STATIC = ("/_dash-component-suites/", "/assets/")
 SMALLEST = 1400  # one packet: not worth compressing
 TEXTS = ("text/", "application/json", "application/javascript", "image/svg+xml")
 DAY = 86400
+QUICK = 1  # answers are compressed while somebody waits: figures shrink to a third at once, and little more with patience
 log = logging.getLogger(__name__)
 
 
@@ -89,7 +90,7 @@ def install(app: Dash, settings: Settings) -> None:
         if static:
             response.set_data(kept.get(body, coding))
         else:
-            response.set_data(brotli.compress(body, quality=4) if coding == "br" else gzip.compress(body, 4))
+            response.set_data(brotli.compress(body, quality=QUICK) if coding == "br" else gzip.compress(body, QUICK))
         response.headers["Content-Encoding"] = coding
         response.headers.add("Vary", "Accept-Encoding")
         response.headers.pop("ETag", None)

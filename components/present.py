@@ -89,6 +89,8 @@ def _levels(columns: pd.MultiIndex, names: Names) -> pd.MultiIndex:
     if columns.empty:
         return columns
     rows = [tuple(names.of_kind(kind, part) for kind, part in zip(kinds, row, strict=True)) for row in columns]
+    if rows == columns.tolist():
+        return columns  # most texts are plain already, and building an index costs more than the comparison
     return pd.MultiIndex.from_tuples(rows, names=columns.names)
 
 
