@@ -36,6 +36,14 @@ class Judged:
     missing: TurtleError | None = None
 
 
+class _Incomplete(Exception):
+    """Carries what was made without a source that failed past the cache: the next request tries that source again."""
+
+    def __init__(self, found: Judged) -> None:
+        super().__init__("judged without some of its figures")
+        self.found = found
+
+
 def life_of(run: Run, when: TimeRange) -> TimeRange:
     """The whole life of the run: facts are never about a part that was zoomed into."""
     start, end = run.life(when.now)
@@ -46,7 +54,20 @@ def judged(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRang
     """Facts and findings of the run shown; raises NotFound, and errors of the accounting database."""
     run = the_run(sources, viewer, subject)
     kept = _kept(sources, viewer, run)
-    return kept or _made(sources, viewer, subject, run, life_of(run, when))
+    if kept is not None:
+        return kept
+
+    def make() -> Judged:
+        found = _made(sources, viewer, subject, run, life_of(run, when))
+        if found.missing is not None:
+            raise _Incomplete(found)
+        return found
+
+    try:
+        # three sections of a page ask; a third of the page's work was making the same facts again
+        return shared(sources, viewer, subject, f"judged {run.job_db_inx} {when.points}", make)
+    except _Incomplete as incomplete:
+        return incomplete.found
 
 
 def judged_today(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange) -> Judged:
