@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from core.settings import Settings
+from core.subjects import Subject
 from core.viewer import Viewer
 
 # what a column or a level of this name holds
@@ -41,6 +42,9 @@ KINDS: dict[str, str] = {
 }
 # kinds the public never reads
 PRIVATE = frozenset({"person", "account", "job_name", "path", "free_text"})
+# kinds of a job that its owner and those who answer for it read; its name also where the site shows names
+OWNERS_ONLY = frozenset({"job_name", "path", "free_text"})
+HIDDEN = "…"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,10 +57,14 @@ def plain_text(value: Any) -> Any:
 class Names:
     """Writes people's names for one viewer; the same person gets the same text within one answer."""
 
-    def __init__(self, viewer: Viewer, settings: Settings) -> None:
+    def __init__(self, viewer: Viewer, settings: Settings, subject: Subject | None = None) -> None:
         self.viewer = viewer
         self.policy = "hidden" if not viewer.signed_in else settings.site.names
-        self.open = viewer.is_staff
+        # those who answer for an account read its members by name
+        answers = subject is not None and subject.kind == "account" and viewer.answers_for(subject.id)
+        # who may open other people's jobs reads on their pages what the owner reads
+        opened = subject is not None and subject.kind in ("job", "jobs") and bool(viewer.opens)
+        self.open = viewer.is_staff or answers or opened
         self.given: dict[str, str] = {}
 
     def _masked(self, name: str) -> str:
@@ -75,12 +83,19 @@ class Names:
             self.given[name] = self._masked(name)
         return self.given[name]
 
+    def of_job(self, kind: str, value: Any, owner: Any) -> Any:
+        """A job's name, path or free text as this viewer may read it, given whose job it is."""
+        foreign = isinstance(owner, str) and owner != self.viewer.name and not self.open
+        if foreign and kind in OWNERS_ONLY and not (kind == "job_name" and self.policy == "names"):
+            return HIDDEN if isinstance(value, str) and value else value
+        return self.of_kind(kind, value)
+
     def of_kind(self, kind: str, value: Any) -> Any:
         """A value of a column kind as this viewer may read it."""
         if kind == "person":
             return self.person(value)
         if not self.viewer.signed_in and not self.open and kind in PRIVATE and isinstance(value, str) and value:
-            return "…"
+            return HIDDEN
         return plain_text(value)
 
 
@@ -100,18 +115,25 @@ def present_frame(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     if isinstance(frame.columns, pd.MultiIndex):
         shown.columns = _levels(frame.columns, names)
     else:
+        owners = frame["user"].tolist() if "user" in frame.columns else None
         for place, column in enumerate(frame.columns):
             series = frame.iloc[:, place]
-            if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
-                kind = KINDS.get(str(column), "")
+            kind = KINDS.get(str(column), "")
+            if owners is not None and kind in OWNERS_ONLY:
+                texts = [names.of_job(kind, value, owner) for value, owner in zip(series.tolist(), owners, strict=True)]
+                shown.isetitem(place, pd.Series(texts, index=frame.index, dtype="object"))
+            elif pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
                 shown.isetitem(place, series.map(lambda value, kind=kind: names.of_kind(kind, value)))
     shown.attrs = dict(frame.attrs)
     return shown
 
 
-def present(frames: Mapping[str, Any], viewer: Viewer, settings: Settings) -> dict[str, Any]:
-    """All frames of a section as the viewer may read them; errors and other objects pass unchanged."""
-    names = Names(viewer, settings)
+def present(frames: Mapping[str, Any], viewer: Viewer, settings: Settings, subject: Subject | None = None) -> dict[str, Any]:
+    """All frames of a section as the viewer may read them; errors and other objects pass unchanged.
+
+    In frames of rows with a `user` column, names, paths and texts of other people's jobs are hidden as the site says.
+    """
+    names = Names(viewer, settings, subject)
     return {
         key: present_frame(value, names) if isinstance(value, pd.DataFrame) else value for key, value in frames.items()
     }

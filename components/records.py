@@ -118,6 +118,7 @@ class Page:
     subject: Callable[[Mapping[str, str]], Subject]
     order: int = 100
     in_menu: bool = True
+    menu_path: Callable[[Viewer], str] | None = None  # where the menu leads, for a path with variables
     staff_menu: bool = False
     description: str = ""
     filters: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ def collect(
             level = logging.WARNING if isinstance(frames, SourceError) else logging.INFO
             log.log(level, "%s:%s: %s: %s", page.key, section.key, type(frames).__name__, frames.detail)
             return frames
-        return frames if isinstance(frames, Bug) else present(frames, viewer, sources.settings)
+        return frames if isinstance(frames, Bug) else present(frames, viewer, sources.settings, ask.subject)
     except TurtleError as error:
         return error
     except Exception:

@@ -32,11 +32,10 @@ def _visible(page: Page, viewer: Viewer) -> bool:
     return True
 
 
-def _entry(page: Page, settings: Settings) -> dcc.Link:
+def _entry(page: Page, settings: Settings, viewer: Viewer) -> dcc.Link:
     # the browser's script marks the present page
-    return dcc.Link(
-        [parts.icon(page.icon), html.Span(_(page.title))], href=link(settings, page.path), className="tt-nav"
-    )
+    path = page.menu_path(viewer) if page.menu_path else page.path
+    return dcc.Link([parts.icon(page.icon), html.Span(_(page.title))], href=link(settings, path), className="tt-nav")
 
 
 def _outside(one: Link, icon: str) -> html.A:
@@ -57,8 +56,8 @@ def sidebar(registry: Registry, settings: Settings, viewer: Viewer) -> html.Nav:
         [parts.icon("turtle"), html.Span(settings.site.title)], href=link(settings, "/"), className="tt-brand"
     )
     entries = [
-        *[_entry(page, settings) for page in pages if not page.staff_menu],
-        *_group(_("Staff"), [_entry(page, settings) for page in pages if page.staff_menu]),
+        *[_entry(page, settings, viewer) for page in pages if not page.staff_menu],
+        *_group(_("Staff"), [_entry(page, settings, viewer) for page in pages if page.staff_menu]),
         *_group(_("Links"), [_outside(one, "book") for one in settings.site.links]),
         *_group(_("Other clusters"), [_outside(one, "hdd-network") for one in settings.site.other_portals]),
     ]

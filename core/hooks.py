@@ -242,6 +242,7 @@ def build_viewer(hooks: Hooks, settings: Settings, profile: dict, facts: Facts |
         is_admin=is_admin,
         accounts=accounts,
         coordinates=coordinates,
+        opens=coordinates if settings.site.coordinators_see_jobs else frozenset(),
         cloud_projects=frozenset(hooks.cloud_projects(name)),
     )
 

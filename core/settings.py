@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
 from core.gpus import DEFAULT_GPUS, GpuModel
 from core.values import Address, DatabaseUrl, HeaderName, HttpUrl, MysqlUrl, Network, without_password
 
-MODULES = ("status", "jobstats")
+MODULES = ("status", "jobstats", "accountstats", "usersummary", "top", "nodes", "scheduling", "search")
 
 
 class Part(BaseModel):
@@ -53,6 +53,7 @@ class Site(Part):
     support: Address = Field("", description="Address a support link opens; {page} and {incident} are filled in")
     docs: dict[str, Address] = Field({}, description="Documentation address for each finding id, shown as its 'Why?' link")
     names: Literal["names", "initials", "hidden"] = Field("initials", description="How colleagues are shown to members of an account")
+    coordinators_see_jobs: bool = Field(False, description="Coordinators of an account may open the job pages of its members")
     node_reasons: Literal["all", "staff", "none"] = Field("staff", description="Who may read the free text reason of node events")
 
 
@@ -156,6 +157,45 @@ class Slurm(Source):
     password_file: Path | None = Field(None, description="File that holds the password")
     timeout_seconds: float = Field(5.0, gt=0, le=60, description="Deadline of one statement, set on the server too")
     connections: int = Field(8, ge=1, le=64, description="Connections at the same time")
+    partitions: dict[str, str] = Field(
+        {}, description='Host list of each partition, as in slurm.conf: cpu = "c[001-036]". Not in any database: without it the pages of '
+        "nodes go by the jobs that run",
+    )  # fmt: skip
+
+
+class Area(Part):
+    """A file system with quotas, as lfs_quota labels it."""
+
+    path: str = Field(description="Value of the label path")
+    label: Literal["user", "project", "group"] = Field("user", description="Label that names whose quota it is; a project's is the account's name")
+
+
+class Storage(Part):
+    """Where people keep their files."""
+
+    areas: dict[str, Area] = Field({}, description="home, scratch, project, nearline: where their quotas are measured; the limits come from the hook storage_allocations")
+    near_share: float = Field(0.9, gt=0, le=1, description="Use from this share of a quota on is near it")
+
+
+class Top(Part):
+    """From when on the tables of the largest users mark a value."""
+
+    cores_bad: float = Field(0.75, ge=0, le=1, description="Used below this share of the cores: red")
+    cores_warn: float = Field(0.90, ge=0, le=1, description="Used below this share of the cores: amber")
+    memory_bad: float = Field(0.1, ge=0, le=1, description="Peak below this share of the memory: red")
+    memory_warn: float = Field(0.5, ge=0, le=1, description="Peak below this share of the memory: amber")
+    gpus_bad: float = Field(0.1, ge=0, le=1, description="Mean use below this share of the GPUs: red")
+    gpus_warn: float = Field(0.2, ge=0, le=1, description="Mean use below this share of the GPUs: amber")
+    margin: float = Field(1.1, ge=1, description="Memory or cores above the ordinary node's share times this are judged")
+    rows: int = Field(100, ge=10, le=1000, description="Rows of a table of the largest users")
+    heavy_core_hours: float = Field(100.0, ge=0, description="From so many core-hours in the range on somebody is a heavy user")
+    heavy_gpu_hours: float = Field(24.0, ge=0, description="From so many GPU-hours in the range on somebody is a heavy user")
+    heavy_tb_hours: float = Field(1.0, ge=0, description="From so many TB-hours of memory in the range on somebody is a heavy user")
+    poor_cores: float = Field(0.6, ge=0, le=1, description="CPU efficiency of a heavy user below this is poor")
+    poor_gpus: float = Field(0.25, ge=0, le=1, description="GPU efficiency of a heavy user below this is poor")
+    poor_memory: float = Field(0.35, ge=0, le=1, description="Memory efficiency of a heavy user below this is poor")
+    large_memory_factor: float = Field(2.0, ge=1, description="A node with more memory a core than the ordinary node's times this is a large memory node")
+    grace_seconds: int = Field(3600, ge=0, description="Jobs on large memory nodes are judged after running so long")
 
 
 class Portal(Source):
@@ -223,6 +263,8 @@ class Settings(Part):
     gpus: dict[str, GpuModel] = Field(DEFAULT_GPUS, description="GPU models by their name in gpu_type; added to those known")
     prices: Prices = Prices()
     thresholds: Thresholds = Thresholds()
+    storage: Storage = Storage()
+    top: Top = Top()
     hooks_file: Path | None = Field(None, description="The site's own hooks file")
 
     def exporter(self, name: str) -> Exporter:

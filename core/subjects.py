@@ -10,6 +10,7 @@ from core.errors import BadInput
 MAX_JOB_ID = 2**32 - 1  # Slurm's job ids are 32 bits
 MAX_JOBS_COMPARED = 60
 _NAME = re.compile(r"[^\x00-\x1f/]{1,128}")
+_NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +94,17 @@ def user(name: str) -> Subject:
     if not _NAME.fullmatch(name):
         raise BadInput("name")
     return Subject(kind="user", id=name)
+
+
+def account(name: str) -> Subject:
+    """An account by its exact name in Slurm; raises BadInput for control characters, slashes or more than 128 characters."""
+    if not _NAME.fullmatch(name):
+        raise BadInput("name")
+    return Subject(kind="account", id=name)
+
+
+def node(name: str) -> Subject:
+    """A node by its name in Slurm; raises BadInput for what cannot be one."""
+    if not _NODE.fullmatch(name):
+        raise BadInput("name")
+    return Subject(kind="node", id=name)

@@ -20,11 +20,24 @@ class Viewer:
     accounts: frozenset[str] = frozenset()
     coordinates: frozenset[str] = frozenset()
     cloud_projects: frozenset[str] = frozenset()
+    opens: frozenset[str] = frozenset()  # accounts whose members' job pages this viewer may open
 
     @property
     def signed_in(self) -> bool:
         """True for a person, False for the public."""
         return self.name is not None
+
+    def sees_account(self, account: str) -> bool:
+        """True for staff, members and coordinators of the account, by its exact name."""
+        return self.is_staff or (self.name is not None and (account in self.accounts or account in self.coordinates))
+
+    def answers_for(self, account: str) -> bool:
+        """True for staff and coordinators: they read its members by name."""
+        return self.is_staff or (self.name is not None and account in self.coordinates)
+
+    def owns(self, user: str, account: str) -> bool:
+        """True if this viewer may open a job of this person in this account, by the exact names."""
+        return self.is_staff or (self.name is not None and bool(user) and (user == self.name or account in self.opens))
 
     @property
     def scope(self) -> str:
@@ -72,6 +85,13 @@ def _self_or_staff(viewer: Viewer, subject: Subject | None) -> None:
         raise NotFound()
 
 
+def _member_or_staff(viewer: Viewer, subject: Subject | None) -> None:
+    """The subject is an account: its members and coordinators, or staff. An account that is not theirs is "not found"."""
+    _signed_in(viewer, subject)
+    if subject is None or subject.kind != "account" or not viewer.sees_account(subject.id):
+        raise NotFound()
+
+
 ANYONE = Access(key="anyone", help="everybody, without signing in", check=_anyone)
 SIGNED_IN = Access(key="signed_in", help="everybody who is signed in", check=_signed_in)
 STAFF = Access(key="staff", help="staff only", check=_staff)
@@ -79,3 +99,6 @@ SELF_OR_STAFF = Access(key="self_or_staff", help="the person shown, and staff", 
 # Ownership of a job is a row in the accounting database: the data function looks the job up together with its owner,
 # so here only a session is asked for. The access matrix proves that strangers get "not found".
 JOB_OWNER_OR_STAFF = Access(key="job_owner_or_staff", help="the owner of the job, and staff", check=_signed_in)
+MEMBER_OR_STAFF = Access(key="member_or_staff", help="members and coordinators of the account, and staff", check=_member_or_staff)
+# Which nodes a person may see depends on where the person's jobs ran: the data function finds out, others get "not found".
+NODE_USER_OR_STAFF = Access(key="node_user_or_staff", help="people whose jobs ran on the node, and staff", check=_signed_in)

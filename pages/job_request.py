@@ -194,7 +194,7 @@ def _exit(run: Run) -> str | None:
 def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
     """Names and values of what the scheduler recorded."""
     run: Run = frames["run"]
-    names = Names(about.viewer, about.settings)
+    names = Names(about.viewer, about.settings, about.subject)
     level, canceller = frames["level_fs"], frames["cancelled_by"]
     at_start = _("LevelFS at start") if run.started else _("LevelFS now")
     flags = ", ".join(flag for flag in run.state_flags if flag != run.state)

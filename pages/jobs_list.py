@@ -102,7 +102,7 @@ def use_columns(frame: pd.DataFrame) -> list[Column]:
 
 def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns of the list; whose jobs they are only where several people's are shown, findings only where any are known."""
-    settings, names = about.settings, Names(about.viewer, about.settings)
+    settings, names = about.settings, Names(about.viewer, about.settings, about.subject)
     found = [
         Column(key="pick", title="", help=N_("Compare"), draw=_pick),
         Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: _job_cell(row, settings)),

@@ -66,7 +66,7 @@ def _add_stored(sources: Sources, viewer: Viewer, shown: pd.DataFrame) -> None:
     except SourceError as error:
         log.warning("stored facts: %s", error.detail)  # accounting is asked instead
         return
-    facts = facts.drop_duplicates("job_db_inx").set_index("job_db_inx").drop(columns="user")
+    facts = facts.drop_duplicates("job_db_inx").set_index("job_db_inx").drop(columns=["user", "account"])
     facts = facts.apply(pd.to_numeric, errors="coerce").astype(float)
     for name in (*SHARES, *USED, "to_act"):
         shown.loc[single, name] = shown.loc[single, "job_db_inx"].map(facts[name])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, and_, delete, false, insert, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, false, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import SourceRefused
@@ -25,15 +25,18 @@ INFINITY = "Infinity"
 
 
 def _owner(viewer: Viewer) -> ColumnElement[bool]:
-    """Everything for staff, one's own for a person, nothing for the public."""
+    """Everything for staff, one's own and what one may open for a person, nothing for the public."""
     if viewer.is_staff:
         return true()
-    return job_facts.c.user == viewer.name if viewer.name is not None else false()
+    if viewer.name is None:
+        return false()
+    mine = job_facts.c.user == viewer.name
+    return or_(mine, job_facts.c.account.in_(sorted(viewer.opens))) if viewer.opens else mine
 
 
 def _own(rows: Sequence[Mapping[str, Any]], viewer: Viewer) -> list[dict[str, Any]]:
     """Compared again on the exact name: some databases compare without case."""
-    return [dict(row) for row in rows if viewer.is_staff or (viewer.name is not None and row["user"] == viewer.name)]
+    return [dict(row) for row in rows if viewer.owns(row["user"], row.get("account", ""))]
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -79,7 +82,7 @@ def stored_facts(
     return _frame(found)
 
 
-USE = ("job_db_inx", "user", "elapsed", "cores", "memory", "gpus", "cpu_used", "cpu_efficiency", "memory_peak", "memory_efficiency", "gpu_use", "to_act")
+USE = ("job_db_inx", "user", "account", "elapsed", "cores", "memory", "gpus", "cpu_used", "cpu_efficiency", "memory_peak", "memory_efficiency", "gpu_use", "to_act")
 
 
 def stored_use(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int], version: int) -> pd.DataFrame:

@@ -187,14 +187,14 @@ def array_counts(sources: Sources, *, viewer: Viewer, array_job: int) -> dict[st
     tables = job_tables(db.schema)
     job = tables.job.c
     statement = (
-        select(job.state, tables.assoc.c.user, tasks_of(job).label("tasks"))
+        select(job.state, tables.assoc.c.user, tables.assoc.c.acct, tasks_of(job).label("tasks"))
         .select_from(tables.job.outerjoin(tables.assoc, tables.assoc.c.id_assoc == job.id_assoc))
         .where(job.id_array_job == array_job, visible(viewer, tables.job, tables.assoc))
-        .group_by(job.state, tables.assoc.c.user)
+        .group_by(job.state, tables.assoc.c.user, tables.assoc.c.acct)
     )
     counts: Counter[str] = Counter()
     for row in db.rows(statement):
-        if viewer.is_staff or row["user"] == viewer.name:
+        if viewer.owns(row["user"] or "", row["acct"] or ""):
             counts[state(int(row["state"]))[0]] += int(row["tasks"])
     return dict(counts)
 

@@ -62,11 +62,11 @@ def _owned(db: SlurmDb, viewer: Viewer, ids: list[int]) -> list[int]:
         return ids if viewer.is_staff else []
     job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
     statement = (
-        select(job.c.job_db_inx, assoc.c.user)
+        select(job.c.job_db_inx, assoc.c.user, assoc.c.acct)
         .select_from(job.outerjoin(assoc, assoc.c.id_assoc == job.c.id_assoc))
         .where(job.c.job_db_inx.in_(ids), visible(viewer, job, assoc))
     )
-    return sorted(int(row["job_db_inx"]) for row in db.rows(statement) if row["user"] == viewer.name)
+    return sorted(int(row["job_db_inx"]) for row in db.rows(statement) if viewer.owns(row["user"] or "", row["acct"] or ""))
 
 
 def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, str]:

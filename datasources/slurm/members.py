@@ -32,7 +32,7 @@ def array_members(sources: Sources, *, viewer: Viewer, array_job: int) -> pd.Dat
     job = tables.job.c
     names = ("job_db_inx", "array_task", "state", "time_start", "time_end", "time_suspended")
     statement = (
-        select(*(job[name if name != "array_task" else "id_array_task"].label(name) for name in names), tables.assoc.c.user)
+        select(*(job[name if name != "array_task" else "id_array_task"].label(name) for name in names), tables.assoc.c.user, tables.assoc.c.acct)
         .select_from(tables.job.outerjoin(tables.assoc, tables.assoc.c.id_assoc == job.id_assoc))
         .where(job.id_array_job == array_job, visible(viewer, tables.job, tables.assoc))
         .limit(MOST)
@@ -46,7 +46,7 @@ def array_members(sources: Sources, *, viewer: Viewer, array_job: int) -> pd.Dat
             "ended": bool(row["time_end"]),
         }
         for row in db.rows(statement)
-        if viewer.is_staff or row["user"] == viewer.name
+        if viewer.owns(row["user"] or "", row["acct"] or "")
     ]
     return frames.table(rows, COLUMNS, job_db_inx="int64", ended="bool")
 

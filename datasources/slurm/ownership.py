@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 from sqlalchemy.sql.selectable import TableClause
 
 from core.errors import NoData, NotFound, Why
@@ -30,12 +30,15 @@ def visible(viewer: Viewer, job: TableClause, assoc: TableClause) -> ColumnEleme
         return true()
     if viewer.name is None:
         return false()
-    return (assoc.c.user == viewer.name) & (job.c.id_user >= FIRST_PERSON)
+    mine = assoc.c.user == viewer.name
+    if viewer.opens:
+        mine = or_(mine, assoc.c.acct.in_(sorted(viewer.opens)))
+    return and_(mine, job.c.id_user >= FIRST_PERSON)
 
 
 def owns(viewer: Viewer, run: Run) -> bool:
-    """True for staff and for the owner, by the exact name."""
-    return viewer.is_staff or (bool(viewer.name) and run.user == viewer.name and run.uid >= FIRST_PERSON)
+    """True for staff, the owner and those who may open the account's jobs, by the exact names."""
+    return viewer.is_staff or (viewer.owns(run.user, run.account) and run.uid >= FIRST_PERSON)
 
 
 def own(viewer: Viewer, run: Run) -> Run:
