@@ -17,7 +17,8 @@ from core.settings import Settings
 from core.units import share
 from datasources.slurm.records import Run
 
-FACTS_VERSION = 1  # stored facts of another version are made anew
+FACTS_VERSION = 2  # of the stored row: 2 has the nodes of the run; the summariser brings older rows up
+FACTS_READABLE = 1  # the oldest version whose numbers mean the same; what is older is made anew
 ACCOUNTING, METRICS = "accounting", "metrics"
 # Metrics that cover less of a run than this do not overrule accounting.
 ENOUGH = 0.5

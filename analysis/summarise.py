@@ -15,10 +15,10 @@ from analysis.findings import Finding, count, findings, stored
 from analysis.rightsize import History
 from analysis.summary_metrics import metrics_of
 from core.viewer import PORTAL
-from datasources.portal.facts import history, store_facts, summary_place
+from datasources.portal.facts import history, older_than, store_facts, store_nodes, summary_place
 from datasources.portal.tables import NUMBERS
 from datasources.slurm.cluster import finished_after
-from datasources.slurm.finished import earlier_runs, scripts, step_totals
+from datasources.slurm.finished import earlier_runs, node_lists, scripts, step_totals
 from datasources.slurm.options import options
 from datasources.slurm.records import Run
 from datasources.sources import Sources
@@ -26,6 +26,8 @@ from datasources.sources import Sources
 log = logging.getLogger("turtle.summarise")
 # Findings that say more with earlier runs of the same script: only for these the history is read.
 WITH_HISTORY = frozenset({"memory_over_asked", "cores_over_asked", "serial", "time_over_asked", "short_job"})
+MOST_RENEWED = 20_000  # rows of an older version brought up in one call; the next one goes on
+RENEWED_TOGETHER = 500
 SETTLE_SECONDS = 120  # accounting and the last scrape arrive a little after a job's end
 
 
@@ -52,6 +54,7 @@ def row_of(run: Run, facts: JobFacts, found: Sequence[Finding]) -> dict[str, Any
         "facts": facts.as_dict(),
         "findings": stored(found),
         "facts_version": FACTS_VERSION,
+        "nodelist": run.node_list,
     }
 
 
@@ -117,11 +120,14 @@ def summarise(
 
     Each batch is stored in one transaction with the place reached, so that it may be interrupted at any moment: the next
     call goes on there. Ends when it has caught up, after `limit` runs, or before the next batch once `stop()` is true.
-    Raises SourceError when accounting, Prometheus or the portal's database is down; what was stored stays.
+    Then summaries of an older version are brought up, see renew(). Raises SourceError when accounting, Prometheus or the
+    portal's database is down; what was stored stays.
     """
     done = 0
     newest = int(sources.clock()) - SETTLE_SECONDS
-    while not stop() and (limit is None or done < limit):
+    while limit is None or done < limit:
+        if stop():
+            return done
         size = batch if limit is None else min(batch, limit - done)
         runs = finished_after(sources, viewer=PORTAL, after=summary_place(sources), limit=size)
         ready = [run for run in runs if run.end is not None and run.end <= newest]
@@ -130,6 +136,25 @@ def summarise(
         store_facts(sources, _batch(sources, ready), cursor=(ready[-1].end, ready[-1].job_db_inx))
         done += len(ready)
         log.info("%d runs summarised", done)
+    renew(sources, stop=stop)
+    return done
+
+
+def renew(sources: Sources, *, limit: int = MOST_RENEWED, stop: Callable[[], bool] = _never) -> int:
+    """Bring stored summaries of older versions up, newest runs first; returns how many.
+
+    Version 1 has the same numbers and lacks the nodes, which accounting says; so nothing that metrics told is lost where they
+    are gone by now. A run that accounting no longer has keeps what it has. May be interrupted between batches.
+    """
+    done = 0
+    while not stop() and done < limit:
+        ids = older_than(sources, FACTS_VERSION, min(RENEWED_TOGETHER, limit - done))
+        if not ids:
+            break
+        known = node_lists(sources, viewer=PORTAL, job_db_inxs=ids)
+        store_nodes(sources, {inx: known.get(inx) for inx in ids}, FACTS_VERSION)
+        done += len(ids)
+        log.info("%d summaries brought to version %d", done, FACTS_VERSION)
     return done
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from dash import html
 
 from analysis.accounting import accounting
-from analysis.facts import FACTS_VERSION
+from analysis.facts import FACTS_READABLE
 from components import format as fmt
 from components import graph, parts
 from components.links import link
@@ -98,7 +98,7 @@ def exported(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRa
 def memory_peaks(sources: Sources, viewer: Viewer, ids: list[int]) -> dict[int, float]:
     """{job_db_inx: bytes} of finished runs: stored ones, of others what accounting says."""
     try:
-        facts = stored_use(sources, viewer=viewer, job_db_inxs=ids, version=FACTS_VERSION).dropna(subset=["memory_peak"])
+        facts = stored_use(sources, viewer=viewer, job_db_inxs=ids, version=FACTS_READABLE).dropna(subset=["memory_peak"])
     except SourceError:
         facts = pd.DataFrame(columns=["job_db_inx", "memory_peak"])  # accounting is asked for all of them
     found = {int(inx): float(peak) for inx, peak in zip(facts["job_db_inx"], facts["memory_peak"], strict=True)}

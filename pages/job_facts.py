@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.facts import FACTS_VERSION, JobFacts, job_facts
-from analysis.findings import Finding, awaited, count, findings, stored, unstored
+from analysis.facts import FACTS_READABLE, JobFacts, job_facts
+from analysis.findings import Finding, awaited, findings, unstored
 from analysis.rightsize import History
+from analysis.summarise import row_of
 from core.errors import NoData, SourceError, TurtleError
 from core.subjects import JobSubject
 from core.timerange import TimeRange
@@ -102,7 +103,7 @@ def _kept(sources: Sources, viewer: Viewer, run: Run) -> Judged | None:
     if not run.finished:
         return None
     try:
-        found = stored_facts(sources, viewer=viewer, job_db_inxs=[run.job_db_inx], version=FACTS_VERSION)
+        found = stored_facts(sources, viewer=viewer, job_db_inxs=[run.job_db_inx], version=FACTS_READABLE)
     except SourceError as error:
         log.warning("stored facts: %s", error.detail)
         return None
@@ -147,18 +148,7 @@ def _before(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run) -> 
 
 
 def _store(sources: Sources, run: Run, facts: JobFacts, found: list[Finding]) -> None:
-    numbers = (
-        "cpu_used", "cpu_efficiency", "memory_peak", "memory_efficiency", "gpu_use", "time_efficiency", "core_hours_wasted",
-        "memory_gib_hours_wasted", "gpu_hours_wasted", "energy_kwh", "coverage",
-    )
-    row = {name: getattr(facts, name) for name in numbers} | {
-        "job_db_inx": run.job_db_inx, "id_job": run.id_job, "user": run.user, "account": run.account,
-        "partition": run.partition, "name": run.name, "script_hash": run.script_hash, "state": run.state, "start": run.start,
-        "end": run.end, "elapsed": facts.elapsed, "cores": run.cores, "nodes": run.nodes, "memory": run.memory,
-        "gpus": run.gpus, "to_act": count(found)[0], "facts": facts.as_dict(), "findings": stored(found),
-        "facts_version": FACTS_VERSION,
-    }
     try:
-        store_facts(sources, [row])
+        store_facts(sources, [row_of(run, facts, found)])
     except SourceError as error:
         log.warning("facts of job %s were not stored: %s", run.job_id, error.detail)

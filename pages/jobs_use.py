@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from analysis.facts import FACTS_VERSION, job_facts
+from analysis.facts import FACTS_READABLE, job_facts
 from analysis.findings import count, findings
 from analysis.findings.records import Finding
 from core.errors import SourceError, TurtleError
@@ -62,7 +62,7 @@ def _add_stored(sources: Sources, viewer: Viewer, shown: pd.DataFrame) -> None:
     if not ids and not members:
         return
     try:
-        facts = stored_use(sources, viewer=viewer, job_db_inxs=[*ids, *members], version=FACTS_VERSION)
+        facts = stored_use(sources, viewer=viewer, job_db_inxs=[*ids, *members], version=FACTS_READABLE)
     except SourceError as error:
         log.warning("stored facts: %s", error.detail)  # accounting is asked instead
         return

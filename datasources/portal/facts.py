@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, and_, delete, false, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, false, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import SourceRefused
@@ -69,7 +69,7 @@ def stored_facts(
     """Stored summaries of these runs that the viewer may see; runs without one are simply not there.
 
     Columns: the table's (see tables.job_facts): times UTC s, memory bytes, shares 0..1; `facts` is JobFacts.as_dict(),
-    `findings` is analysis.findings.stored(). `version`: only summaries of this version. Raises SourceDown, SourceRefused.
+    `findings` is analysis.findings.stored(). `version`: only summaries of this version or a newer one. Raises SourceDown, SourceRefused.
     """
     found: list[dict[str, Any]] = []
     wanted = [int(number) for number in dict.fromkeys(job_db_inxs)]
@@ -77,7 +77,7 @@ def stored_facts(
         condition = [job_facts.c.cluster == sources.settings.site.cluster, _owner(viewer)]
         condition.append(job_facts.c.job_db_inx.in_(wanted[place : place + SOME]))
         if version is not None:
-            condition.append(job_facts.c.facts_version == version)
+            condition.append(job_facts.c.facts_version >= version)
         found += _own(sources.portal.rows(select(job_facts).where(*condition)), viewer)
     return _frame(found)
 
@@ -88,13 +88,13 @@ USE = ("job_db_inx", "user", "account", "elapsed", "cores", "memory", "gpus", "c
 def stored_use(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int], version: int) -> pd.DataFrame:
     """What these runs used, for lists: only the columns USE of stored_facts, and none of the texts that take time to read.
 
-    Times in s, memory in bytes, shares 0..1. Raises SourceDown, SourceRefused.
+    Summaries of `version` or a newer one. Times in s, memory in bytes, shares 0..1. Raises SourceDown, SourceRefused.
     """
     found: list[dict[str, Any]] = []
     wanted = [int(number) for number in dict.fromkeys(job_db_inxs)]
     columns = [job_facts.c[name] for name in USE]
     for place in range(0, len(wanted), MANY):
-        condition = [job_facts.c.cluster == sources.settings.site.cluster, _owner(viewer), job_facts.c.facts_version == version]
+        condition = [job_facts.c.cluster == sources.settings.site.cluster, _owner(viewer), job_facts.c.facts_version >= version]
         condition.append(job_facts.c.job_db_inx.in_(wanted[place : place + MANY]))
         found += _own(sources.portal.rows(select(*columns).where(*condition)), viewer)
     return pd.DataFrame(found, columns=list(USE))
@@ -182,3 +182,24 @@ def _move(connection: Any, cluster: str, cursor: tuple[int, int]) -> None:
         seen = connection.execute(select(summary_cursor.c.cluster).where(summary_cursor.c.cluster == cluster)).first()
         if seen is None:
             connection.execute(insert(summary_cursor).values(cluster=cluster, **values))
+
+
+def older_than(sources: Sources, version: int, limit: int) -> list[int]:
+    """job_db_inx of at most `limit` runs whose summaries are of an older version, the newest runs first; on a key."""
+    condition = [job_facts.c.cluster == sources.settings.site.cluster, job_facts.c.facts_version < version]
+    order = job_facts.c.facts_version.desc(), job_facts.c.end.desc()
+    rows = sources.portal.rows(select(job_facts.c.job_db_inx).where(*condition).order_by(*order).limit(limit))
+    return [int(row["job_db_inx"]) for row in rows]
+
+
+def store_nodes(sources: Sources, nodes: Mapping[int, str | None], version: int) -> None:
+    """Write {job_db_inx: host list} into summaries there are, which makes them of this version; None leaves what they have."""
+    place = job_facts.c.cluster == sources.settings.site.cluster, job_facts.c.job_db_inx == bindparam("run")
+    statement = update(job_facts).where(*place)
+    with sources.portal.transaction() as connection:
+        known = [{"run": run, "hosts": text} for run, text in nodes.items() if text is not None]
+        if known:
+            connection.execute(statement.values(facts_version=version, nodelist=bindparam("hosts")), known)
+        gone = [{"run": run} for run, text in nodes.items() if text is None]
+        if gone:
+            connection.execute(statement.values(facts_version=version), gone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -46,9 +46,13 @@ job_facts = Table(
     Column("findings", JSON, nullable=False),
     Column("facts_version", Integer, nullable=False),
     Column("stored_at", BigInteger, nullable=False),
+    # as Slurm wrote it, such as c[1-4]; NULL in rows of facts_version 1 until the summariser has filled them
+    Column("nodelist", Text),
 )
 Index("job_facts_user_end", job_facts.c.cluster, job_facts.c.user, job_facts.c.end)
 Index("job_facts_end", job_facts.c.cluster, job_facts.c.end)
+Index("job_facts_account_end", job_facts.c.cluster, job_facts.c.account, job_facts.c.end)
+Index("job_facts_version", job_facts.c.cluster, job_facts.c.facts_version, job_facts.c.end)
 
 summary_cursor = Table(
     "summary_cursor",

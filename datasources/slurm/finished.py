@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core.errors import NotAllowed
 from core.viewer import Viewer
 from datasources.slurm.db import SlurmDb
+from datasources.slurm.hosts import node_list
 from datasources.slurm.ownership import database, visible
 from datasources.slurm.records import Run
 from datasources.slurm.tres import tres
@@ -67,6 +68,21 @@ def _owned(db: SlurmDb, viewer: Viewer, ids: list[int]) -> list[int]:
         .where(job.c.job_db_inx.in_(ids), visible(viewer, job, assoc))
     )
     return sorted(int(row["job_db_inx"]) for row in db.rows(statement) if viewer.owns(row["user"] or "", row["acct"] or ""))
+
+
+def node_lists(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int]) -> dict[int, str]:
+    """{job_db_inx: host list as recorded, "" where no node was assigned}; runs no longer there are left out.
+
+    One statement by the table's key. NotAllowed unless staff.
+    """
+    _staff(viewer)
+    ids = [int(number) for number in job_db_inxs]
+    if not ids:
+        return {}
+    db = database(sources)
+    job = db.schema.table("job_table").c
+    rows = db.rows(select(job.job_db_inx, job.nodelist).where(job.job_db_inx.in_(ids)))
+    return {int(row["job_db_inx"]): node_list(row["nodelist"]) for row in rows}
 
 
 def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, str]:
