@@ -27,18 +27,23 @@ from pages.jobs_query import JobsView
 
 def draw_use(frames: Frames, about: About) -> Any:
     """Allocated and used now: cores, memory, GPUs; jobs running and waiting."""
+    used = frames["used"]
+    note = parts.notice(error_sentence(used), "warn") if isinstance(used, TurtleError) and frames["use"].held.cores else None
+    return html.Div([parts.tiles(*use_tiles(frames)), note])
+
+
+def use_tiles(frames: Frames) -> list[Any]:
+    """The tiles of jobs_query.use_now's objects; None for one that does not apply."""
     use, used = frames["use"], frames["used"]
     values = used if isinstance(used, dict) else {}
     held = use.held
-    tiles = [
+    return [
         _use_tile(_("CPU cores"), values.get("cores"), held.cores, "", _("mean of the last hour")),
         _use_tile(_("Memory"), values.get("memory"), held.memory, "B", _("highest of the last hour")),
         _use_tile(_("GPUs"), values.get("gpus"), held.gpu_count, "", _("highest of the last hour")) if held.gpu_count else None,
         parts.tile(_("Running jobs"), fmt.number(use.running, 9), note=_("%(number)s suspended", number=use.suspended) if use.suspended else ""),
         parts.tile(_("Waiting jobs"), fmt.number(use.pending, 9)),
     ]
-    note = parts.notice(error_sentence(used), "warn") if isinstance(used, TurtleError) and held.cores else None
-    return html.Div([parts.tiles(*tiles), note])
 
 
 def _use_tile(label: str, used: float | None, held: float, unit: str, note: str) -> Any:

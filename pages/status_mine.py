@@ -54,13 +54,13 @@ def mine_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
         return stored_facts(sources, viewer=viewer, job_db_inxs=[int(one) for one in last["job_db_inx"]])
 
     def now() -> list[tuple[Finding, str]]:
-        return sources.cache.get_or_make(("mine_now", name), KEPT_SECONDS, lambda: _of_running(sources, viewer, when, running()))
+        return sources.cache.get_or_make(("mine_now", name), KEPT_SECONDS, lambda: of_running(sources, viewer, when, running()))
 
     calls: dict[str, Any] = {"use": lambda: current_use(sources, viewer=viewer, user=name), "running": running, "facts": facts, "judged": now}
     return sources.pool.gather(calls, 9.0, "slurm")
 
 
-def _of_running(sources: Sources, viewer: Viewer, when: TimeRange, frame: pd.DataFrame) -> list[tuple[Finding, str]]:
+def of_running(sources: Sources, viewer: Viewer, when: TimeRange, frame: pd.DataFrame) -> list[tuple[Finding, str]]:
     """(finding, job id) of the newest running jobs; a job that cannot be judged now is left out."""
     found: list[tuple[Finding, str]] = []
     for job in frame["job_id"].head(JUDGED):
