@@ -15,6 +15,8 @@ READER = "turtle_reader"
 SHARED_TABLES = ("acct_coord_table", "qos_table", "tres_table", "user_table")
 CLUSTER_TABLES = (
     "assoc_table",
+    "assoc_usage_day_table",
+    "assoc_usage_month_table",
     "event_table",
     "job_script_table",
     "job_table",

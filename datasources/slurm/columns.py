@@ -44,13 +44,22 @@ STEP_NEEDED = frozenset(
         "sys_usec", "tres_alloc", "tres_usage_in_max", "tres_usage_in_tot", "deleted",
     ]
 )
+ASSOC_OPTIONAL = frozenset(
+    [
+        "grp_jobs", "grp_submit_jobs", "grp_tres", "grp_tres_mins", "grp_tres_run_mins", "grp_wall", "is_def", "max_jobs",
+        "max_submit_jobs", "max_tres_mins_pj", "max_tres_pj", "max_tres_pn", "max_wall_pj", "qos", "shares",
+    ]
+)
+USAGE = frozenset({"id", "id_tres", "time_start", "alloc_secs"})
 # table: (needed columns, optional columns)
 TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "job_table": (JOB_NEEDED, JOB_OPTIONAL),
     "assoc_table": (
         frozenset({"id_assoc", "user", "acct", "partition", "parent_acct", "deleted"}),
-        frozenset(),
+        ASSOC_OPTIONAL,
     ),
+    "assoc_usage_day_table": (frozenset(), USAGE),
+    "assoc_usage_month_table": (frozenset(), USAGE),
     "step_table": (STEP_NEEDED, frozenset({"submit_line", "tres_usage_in_max_nodeid", "tres_usage_in_max_taskid"})),
     "event_table": (
         frozenset({"node_name", "time_start", "time_end", "reason", "reason_uid", "state", "tres", "cluster_nodes"}),
