@@ -15,7 +15,14 @@
     const count = Math.floor((data.bdata.length * 3) / 4 / 4);
     return data.shape ? Number(data.shape.split(",")[1]) : count;
   };
+  // bars from a moment on: their lengths are milliseconds, and what is said of them may name the moment
+  function spans(trace) {
+    const from = trace.base;
+    trace.x = trace.x.map((length, i) => length + offset(from[i] + length) - offset(from[i]));
+    trace.customdata = trace.base = from.map(stamp);
+  }
   function place(trace) {
+    if (Array.isArray(trace.base) && typeof trace.base[0] === "number") { spans(trace); return; }
     if (typeof trace.x0 !== "number" || !trace.dx) return;
     const n = points(trace), last = trace.x0 + trace.dx * Math.max(n - 1, 0);
     if (offset(trace.x0) === offset(last)) { trace.x0 = stamp(trace.x0); return; }
@@ -25,6 +32,7 @@
   }
   function colour(trace) {
     const meta = trace.meta || {};
+    if (meta.scale && trace.type === "bar") { trace.marker.colorscale = [[0, seen(T.css(meta.scale), 0.22)], [1, T.css(meta.scale)]]; return; }
     if (meta.scale) { trace.colorscale = [[0, seen(T.css(meta.scale), 0.05)], [1, T.css(meta.scale)]]; return; }
     const names = Array.isArray(meta.color) ? meta.color : null;
     if (names) { trace.marker = Object.assign({}, trace.marker, { color: names.map(T.css) }); return; }
