@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from core.errors import NotAllowed
 from core.viewer import Viewer
@@ -17,6 +17,7 @@ from datasources.slurm.tres import tres
 from datasources.sources import Sources
 
 DAYS = 90 * 86400  # longer than a job runs, shorter than ids take to come back
+MOST_ENDED = 20_000
 COLUMNS = ("job_db_inx", "cpu_total", "rss_total", "max_rss", "tasks")
 
 
@@ -83,6 +84,29 @@ def node_lists(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int]) 
     job = db.schema.table("job_table").c
     rows = db.rows(select(job.job_db_inx, job.nodelist).where(job.job_db_inx.in_(ids)))
     return {int(row["job_db_inx"]): node_list(row["nodelist"]) for row in rows}
+
+
+def ended_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int], until: int, limit: int = MOST_ENDED) -> list[dict[str, str]]:
+    """user, account, partition and nodelist of runs that started and ended after (end, job_db_inx) and before `until` (UTC s).
+
+    Of everybody for staff, else of the viewer's accounts and the viewer. At most `limit` runs are read, the earliest; one
+    statement on the key that begins with time_end.
+    """
+    db = database(sources)
+    if viewer.name is None and not viewer.is_staff:
+        return []
+    job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
+    beyond = or_(job.c.time_end > after[0], job.c.job_db_inx > after[1])
+    statement = (
+        select(assoc.c.user, job.c.account, job.c.partition, job.c.nodelist, job.c.time_start)
+        .select_from(job.outerjoin(assoc, assoc.c.id_assoc == job.c.id_assoc))
+        .where(job.c.time_end >= max(1, after[0]), job.c.time_end < until, beyond)
+        .order_by(job.c.time_end)
+        .limit(limit)
+    )
+    names = ("user", "account", "partition", "nodelist")
+    rows = ({name: str(row[name] or "") for name in names} for row in db.rows(db.schema.on_key(statement, "rollup2")) if row["time_start"])
+    return [row for row in rows if viewer.is_staff or row["user"] == viewer.name or viewer.sees_account(row["account"])]
 
 
 def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, str]:
