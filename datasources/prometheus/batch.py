@@ -49,4 +49,5 @@ class Batch:
     merge: str = "sum"
     instant: bool = False
     rules: tuple[str, ...] = ()  # recording rules it reads
+    most: int = 0  # series of an instant answer, where a number a node is more than the setting allows
     module: str = "jobstats"  # whose site filter holds; a filter called "default" serves modules without one

@@ -87,15 +87,16 @@ class PrometheusClient(upstream.Prometheus):
         frame.attrs.update(step=step, warnings=answer.warnings)
         return frame
 
-    def instant(self, expr: str, at: float | None = None) -> pd.DataFrame:
+    def instant(self, expr: str, at: float | None = None, *, most: int = 0) -> pd.DataFrame:
         """`expr` at one moment (default: now): a row a series, its labels as str columns ("" where missing), `value` float64.
 
-        A scalar is one row without labels; a string is one row with the column `text`.
+        A scalar is one row without labels; a string is one row with the column `text`. `most`: series read where that is more than
+        the setting allows, for answers of one number a node.
         """
         params: dict[str, object] = {"query": expr}
         if at is not None:
             params["time"] = at
-        answer = self._ask("api/v1/query", params)
+        answer = self._ask("api/v1/query", params, most)
         if answer.kind == "string":
             return pd.DataFrame({"text": [answer.text], "value": [np.nan]})
         labels, values = answer.labels, answer.values.reshape(1, -1)
@@ -175,14 +176,15 @@ class PrometheusClient(upstream.Prometheus):
 
     # Inside
 
-    def _ask(self, path: str, params: dict[str, object]) -> Answer:
-        params = {**params, "limit": self.settings.max_series + 1}
+    def _ask(self, path: str, params: dict[str, object], most: int = 0) -> Answer:
+        most = max(most, self.settings.max_series)
+        params = {**params, "limit": most + 1}
         if self.settings.thanos:
             params |= {"dedup": "true", "partial_response": "false"}
         began, body, answer, problem = time.monotonic(), b"", None, ""
         try:
             body = self.transport.send(path, params)
-            answer = parse(body, self.settings.max_series)
+            answer = parse(body, most)
         except SourceError as error:
             problem = type(error).__name__
             log.warning("prometheus: %s: %s; query: %s", problem, error.detail, params["query"])

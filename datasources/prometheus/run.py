@@ -111,7 +111,7 @@ def _ask_range(sources: Sources, batch: Batch, expr: str, grid: Grid) -> tuple[l
 
 
 def _ask_instant(sources: Sources, batch: Batch, expr: str, grid: Grid) -> tuple[list[tuple], np.ndarray, tuple[str, ...]]:
-    raw = sources.prometheus.instant(expr, grid.end)
+    raw = sources.prometheus.instant(expr, grid.end, **({"most": batch.most} if batch.most else {}))
     keys, values = _merged(_keys(sources, batch, raw), raw["value"].to_numpy(np.float64).reshape(1, -1), batch.merge)
     return keys, values, raw.attrs.get("warnings", ())
 
