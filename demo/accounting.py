@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from demo.accounting_columns import JOB_COLUMNS, STEP_COLUMNS
+from demo.accounting_rollup import rolled_up
 from demo.accounting_rows import Book
 from demo.accounting_static import Table, associations, compute_nodes, folded, folded_numbers, static_tables, tres_of
 from demo.mark import put_mark
@@ -32,6 +33,8 @@ def write_all(engine: Engine, plan: Plan, upto: int) -> None:
         _put(connection, Table(f"{plan.cluster}_resv_table", RESERVATION_COLUMNS, _reservations(plan, upto)))
         _put(connection, _events(plan, -1, upto))
         _put_runs(connection, plan, book, list(plan.runs), upto)
+        for table in rolled_up(plan, plan.begin, upto):
+            _put(connection, table)
     put_mark(engine, plan)
 
 
@@ -51,6 +54,8 @@ def follow(engine: Engine, plan: Plan, since: int, upto: int, book: Book | None 
         _put(connection, Table(f"{plan.cluster}_resv_table", RESERVATION_COLUMNS, _reservations(plan, upto)))
         _put(connection, _events(plan, since, upto))
         _put_runs(connection, plan, book, unique, upto)
+        for table in rolled_up(plan, since, upto):
+            _put(connection, table)
     return len(changed)
 
 

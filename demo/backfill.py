@@ -15,7 +15,7 @@ from demo.backfill_rules import Key, rules_between
 from demo.backfill_write import Sender, encode, head, mark_ends, template
 from demo.behaviour import profile
 from demo.model import Plan
-from demo.series import COARSE, DAY, QUOTA_DAYS, RULE_DAYS, STEP, Block, raw_begin
+from demo.series import COARSE, DAY, FINE_HOURS, QUOTA_DAYS, RULE_DAYS, STEP, Block, raw_begin
 from demo.series_catalog import Catalog
 from demo.series_share import ProfileOf
 
@@ -80,11 +80,11 @@ def _write(
     weights = np.array([[begin, 0.02], [rules_from, 0.15], [raw_from, 1.0]])
     whole = _way(end, weights, end)
     with Sender(url) as sender:
-        writer = _Writer(sender, catalog, fresh=fresh)
+        writer = _Writer(sender, catalog, end - FINE_HOURS * 3600, fresh=fresh)
         for start in range(begin // WINDOW * WINDOW, end, WINDOW):
             low, high = max(start, begin), min(start + WINDOW, end)
             if low < raw_from:
-                writer.blocks(catalog.quotas, low, min(high, raw_from))
+                writer.blocks(catalog.long, low, min(high, raw_from))
             if high > raw_from:
                 writer.raw(max(low, raw_from), high)
             if high > rules_from:
@@ -105,8 +105,8 @@ def _way(moment: float, weights: np.ndarray, end: float) -> float:
 class _Writer:
     """Turns blocks into messages, window by window, and remembers which series were shown last."""
 
-    def __init__(self, sender: Sender, catalog: Catalog, *, fresh: bool) -> None:
-        self._sender, self._catalog, self._fresh = sender, catalog, fresh
+    def __init__(self, sender: Sender, catalog: Catalog, fine_from: int, *, fresh: bool) -> None:
+        self._sender, self._catalog, self._fine_from, self._fresh = sender, catalog, fine_from, fresh
         self._known: dict[Block, tuple[list[bytes], np.ndarray]] = {}
         self._rule_heads: dict[Key, bytes] = {}
         self._rules_shown: set[Key] = set()
@@ -129,7 +129,8 @@ class _Writer:
         known = {}
         unseen = self._fresh or not self._first
         for block in blocks:
-            times, form = grids.get(block.every, grids[STEP])
+            every = STEP if block.fine and block.every and low >= self._fine_from else block.every
+            times, form = grids.get(every, grids[STEP])
             # only where it may show something, and one sample more for the marker of its end
             first, last = np.searchsorted(times, (block.begin, block.end))
             times, form = times[first : last + 1], form[first : last + 1]
@@ -139,7 +140,7 @@ class _Writer:
                 continue
             if first == last and unseen and block not in self._known:
                 continue  # too short to have been scraped
-            heads, before = self._known.get(block) or self._new(block, times[0] - block.every)
+            heads, before = self._known.get(block) or self._new(block, times[0] - every)
             # a copy: some blocks hand out rows they keep
             values = np.array(block.values(times), float)
             sent, shown = mark_ends(values, before)

@@ -66,6 +66,10 @@ class Account:
     shares: int
     grp_tres: str = ""
     pi: str = ""
+    grp_jobs: int | None = None  # running at once, everybody together
+    grp_submit: int | None = None  # waiting and running, everybody together
+    max_jobs: int | None = None  # running at once, each person
+    max_submit: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,31 +8,33 @@ QOS = {"normal": 1, "high": 2, "gpulimit": 3, "preemptable": 4}
 FIRST_UID = 3001
 
 
-def _account(name: str, parent: str, organisation: str, shares: int, pi: str, grp_tres: str = "") -> Account:
+def _account(name: str, parent: str, organisation: str, shares: int, pi: str, grp_tres: str = "", **limits: int) -> Account:
     words = name.replace("_", " ").replace("-", " ")
     return Account(
-        name=name, parent=parent, description=words, organisation=organisation, shares=shares, pi=pi, grp_tres=grp_tres
+        name=name, parent=parent, description=words, organisation=organisation, shares=shares, pi=pi, grp_tres=grp_tres, **limits
     )
 
 
 def make_accounts() -> tuple[Account, ...]:
-    """The account tree below root, parents first."""
+    """The account tree below root, parents first. Limits lie above what the plan ever holds at once: 1 is cores, 2 MB, 1001 GPUs."""
     departments = (
         Account(name="science", parent="root", description="faculty of science", organisation="science", shares=60),
-        Account(name="medicine", parent="root", description="faculty of medicine", organisation="medicine", shares=25),
+        Account(
+            name="medicine", parent="root", description="faculty of medicine", organisation="medicine", shares=25, grp_tres="1=500"
+        ),
         Account(name="operations", parent="root", description="people who run it", organisation="operations", shares=1),
     )
     return departments + (
-        _account("def-lovelace_cpu", "science", "science", 10, "wlovelace"),
-        _account("def-lovelace_gpu", "science", "science", 10, "wlovelace"),
-        _account("rrg-hopper_cpu", "science", "science", 400, "ghopper"),
-        _account("rrg-hopper_gpu", "science", "science", 200, "ghopper"),
-        _account("def-turing_cpu", "science", "science", 10, "aturing", "1=256"),
-        _account("def-turing_gpu", "science", "science", 10, "aturing"),
-        _account("def-noether_cpu", "medicine", "medicine", 10, "enoether"),
+        _account("def-lovelace_cpu", "science", "science", 10, "wlovelace", "1=128,2=409600", grp_jobs=200, grp_submit=1000),
+        _account("def-lovelace_gpu", "science", "science", 10, "wlovelace", "1001=16"),
+        _account("rrg-hopper_cpu", "science", "science", 400, "ghopper", "1=600"),
+        _account("rrg-hopper_gpu", "science", "science", 200, "ghopper", "1001=16"),
+        _account("def-turing_cpu", "science", "science", 10, "aturing", "1=256", max_jobs=20, max_submit=4000),
+        _account("def-turing_gpu", "science", "science", 10, "aturing", "1001=12"),
+        _account("def-noether_cpu", "medicine", "medicine", 10, "enoether", "1=192", max_jobs=40),
         _account("def-noether_gpu", "medicine", "medicine", 10, "enoether"),
-        _account("rrg-franklin_cpu", "medicine", "medicine", 250, "rfranklin"),
-        _account("def-curie_cpu", "science", "science", 10, "mcurie"),
+        _account("rrg-franklin_cpu", "medicine", "medicine", 250, "rfranklin", "1=320", grp_jobs=120),
+        _account("def-curie_cpu", "science", "science", 10, "mcurie", max_jobs=20),
         _account("cc-staff", "operations", "operations", 1, "ada"),
     )
 

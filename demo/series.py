@@ -21,6 +21,7 @@ RAW_DAYS = 3
 RULE_DAYS = 30
 QUOTA_DAYS = 90
 STEP = 60  # seconds between raw samples of the history
+FINE_HOURS = 12  # hours a node is looked at closely
 COARSE = 300  # the look-back: nothing may be rarer without leaving holes
 
 
@@ -39,6 +40,7 @@ class Block:
     begin: float = -math.inf
     end: float = math.inf
     every: int = STEP
+    fine: bool = False  # in the last FINE_HOURS of the history as close as STEP, whatever `every`
 
 
 def raw_begin(plan: Plan) -> int:

@@ -12,7 +12,7 @@ from demo import series_cloud, series_hardware, series_hosts, series_job, series
 from demo.model import Plan
 from demo.series import Block, raw_begin
 from demo.series_cloud import cloud_blocks
-from demo.series_cluster import quota_blocks, scheduler_blocks
+from demo.series_cluster import fairshare_block, quota_blocks, scheduler_blocks
 from demo.series_hosts import host_blocks
 from demo.series_job import job_block
 from demo.series_login import session_blocks
@@ -33,11 +33,11 @@ class Catalog:
         self.ios = RunIos(plan, self.tables)
         self.loads = {node.name: NodeLoad(plan, node, self.tables) for node in plan.nodes}
         self.file_systems = [FileSystemLoad(plan, fs, self.ios, self.tables) for fs in plan.file_systems]
-        self.quotas = quota_blocks(plan)
+        self.long = [*quota_blocks(plan), fairshare_block(plan)]  # kept from before raw history begins
         self.standing = [block for load in self.loads.values() for block in host_blocks(load)]
         self.standing += [block for load in self.file_systems for block in target_blocks(load)]
         self.standing += session_blocks(plan, self.ios.servers)
-        self.standing += [*scheduler_blocks(plan), *cloud_blocks(plan), *self.quotas]
+        self.standing += [*scheduler_blocks(plan), *cloud_blocks(plan), *self.long]
         self._passing: dict[int, list[Block]] = {}
 
     def passing(self, since: float, until: float) -> list[Block]:

@@ -113,9 +113,15 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
         parts.append(_cluster_part("slurm_partition_", {"partition": name}, view, chosen))
         jobs = [run for run in plan.runs if name in run.partition.split(",")]
         parts.append(_queue_part("slurm_partition_jobs_", {"partition": name}, QueueView(plan, jobs)))
-    parts += [_state_part(view), _shares_part(plan), _scheduler_part(plan)]
+    parts += [_state_part(view), _scheduler_part(plan)]
     blocks = [Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values) for labels, values in parts]
     return [*blocks, _features_block(view)]
+
+
+def fairshare_block(plan: Plan) -> Block:
+    """sshare's figures since the plan begins: the priority of an account is looked at over months."""
+    labels, values = _shares_part(plan)
+    return Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values, begin=plan.begin, every=COARSE)
 
 
 def _features_block(view: NodesView) -> Block:
@@ -237,15 +243,26 @@ def _shares_part(plan: Plan):  # noqa: ANN202 - a Part
     return labels, values
 
 
+# the exporter leaves out what is too small to measure
+UNMEASURED = frozenset({("scratch", "ken"), ("scratch", "luis"), ("project", "cc-staff")})
+
+
+def quota_owners(plan: Plan) -> list[tuple[str, str, str, float]]:
+    """(path, label, owner, kB held when the plan was made) of every quota; drawn from the plan's seed."""
+    people = [person.name for person in plan.people if not person.deleted]
+    places = [("home", "user", people, 2e7), ("scratch", "user", people, 3e9)]
+    used = {account for person in plan.people for account in person.accounts}
+    places.append(("project", "project", [account.name for account in plan.accounts if account.name in used], 2e10))
+    rng = np.random.default_rng(seed_of(plan.seed, "quota"))
+    owners = [(place, kind, name, size * rng.lognormal(0, 0.8)) for place, kind, names, size in places for name in names]
+    return [(f"/lustre/{place}", kind, name, size) for place, kind, name, size in owners if (place, name) not in UNMEASURED]
+
+
 def quota_blocks(plan: Plan) -> list[Block]:
     """lfs_quota_inodes and lfs_quota_kbytes: used, by user on home and scratch, by account on project."""
-    first = f"/lustre/{plan.file_systems[0]}"
-    last = f"/lustre/{plan.file_systems[-1]}"
-    owners = [("/lustre/home", "user", person.name, 2e7) for person in plan.people if not person.deleted]
-    owners += [(first, "user", person.name, 3e9) for person in plan.people if not person.deleted]
-    owners += [(last, "project", account.name, 2e10) for account in plan.accounts if account.name != "root"]
-    rng = np.random.default_rng(seed_of(plan.seed, "quota"))
-    sizes = np.array([size * rng.lognormal(0, 0.8) for *_, size in owners])
+    owners = quota_owners(plan)
+    rng = np.random.default_rng(seed_of(plan.seed, "quota growth"))
+    sizes = np.array([size for *_, size in owners])
     growth = rng.uniform(-0.001, 0.006, len(owners))  # a day
     # a daily wave of each owner's own
     phases = rng.uniform(0, 2 * np.pi, len(owners))[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,8 +64,8 @@ def host_blocks(load: NodeLoad) -> list[Block]:
     return [*_node_blocks(load), *_cpu_blocks(load), *hardware_blocks(load)]
 
 
-def _block(load: NodeLoad, part: Part, every: int = STEP) -> Block:
-    return part_block(load, "node_exporter", f"{load.node.name}:9100", part, every)
+def _block(load: NodeLoad, part: Part, every: int = STEP, fine: bool = False) -> Block:
+    return replace(part_block(load, "node_exporter", f"{load.node.name}:9100", part, every), fine=fine)
 
 
 def _cpu_blocks(load: NodeLoad) -> list[Block]:
@@ -90,8 +91,8 @@ def _cpu_blocks(load: NodeLoad) -> list[Block]:
     def still(times: np.ndarray) -> np.ndarray:
         return np.zeros((len(LIVE_MODES) * cores, len(times)))
 
-    blocks = [_block(load, part(modes, main), STEP if seen else COARSE), _block(load, part(LIVE_MODES, still), 0)]
-    return blocks if len(modes) == len(MODES) else [*blocks, _block(load, part(MODES[3:], waiting), 0)]
+    blocks = [_block(load, part(modes, main), STEP if seen else COARSE, fine=True), _block(load, part(LIVE_MODES, still), 0)]
+    return blocks if len(modes) == len(MODES) else [*blocks, _block(load, part(MODES[3:], waiting), COARSE, fine=True)]
 
 
 def _node_blocks(load: NodeLoad) -> list[Block]:

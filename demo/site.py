@@ -6,9 +6,13 @@ import json
 import secrets
 from pathlib import Path
 
+from ClusterShell.NodeSet import NodeSet
+
 from core.gpus import DEFAULT_GPUS
 from demo.database import DATABASE, READER
+from demo.hooks import write_hooks
 from demo.model import Plan
+from demo.plan_cluster import COMPUTE_KINDS
 from demo.prometheus_config import INTERVALS
 
 
@@ -47,6 +51,15 @@ def site_tables(plan: Plan) -> dict[str, dict[str, object]]:
     }
 
 
+def partitions(plan: Plan) -> dict[str, str]:
+    """The host list of each partition, as slurm.conf would have it."""
+    members: dict[str, list[str]] = {}
+    for node in plan.nodes:
+        for name in node.partitions if node.kind in COMPUTE_KINDS else ():
+            members.setdefault(name, []).append(node.name)
+    return {name: str(NodeSet.fromlist(nodes)) for name, nodes in sorted(members.items())}
+
+
 def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> Path:
     """Write turtle.toml for these loopback ports; its secrets lie in files beside it."""
     tables = site_tables(plan)
@@ -63,6 +76,9 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
         "url": f"mysql+pymysql://{READER}@127.0.0.1:{mariadb}/{DATABASE}",
         "password_file": str(folder / "reader_password"),
     }
+    tables["slurm.partitions"] = partitions(plan)
+    for place, label in (("home", "user"), ("scratch", "user"), ("project", "project")):
+        tables[f"storage.areas.{place}"] = {"path": f"/lustre/{place}", "label": label}
     tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}
     for exporter, seconds in INTERVALS.items():
         tables[f"metrics.exporters.{exporter}"] = {"scrape_seconds": seconds}
@@ -71,6 +87,7 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
     for profile, gres in slices:
         tables[f'gpus."{profile}"'] = DEFAULT_GPUS[profile].model_dump() | {"match": [gres, profile]}
     path = folder / "turtle.toml"
+    hooks = f"hooks_file = {json.dumps(str(write_hooks(folder, plan)))}\n\n"
     head = "# Written by the demo at each start; the documentation of all settings is docs/settings.md\n"
-    path.write_text(head + "\n".join(_table(name, values) for name, values in tables.items()), encoding="utf-8")
+    path.write_text(head + hooks + "\n".join(_table(name, values) for name, values in tables.items()), encoding="utf-8")
     return path

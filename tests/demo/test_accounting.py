@@ -165,3 +165,45 @@ def test_following_time_ends_where_writing_afresh_does(plan: Plan, engine: Engin
         query = f"select * from turtle_{table}_table order by 1, 2, 3, 4"
         assert rows(engine, query) == rows(fresh, query), table
     fresh.dispose()
+
+
+def test_the_usage_tables_hold_what_the_jobs_held(engine: Engine) -> None:
+    """Core-seconds of each association until the last full hour, against the job table's own rows.
+
+    An array's row shows no start while tasks wait, and a suspended job's shows no spells: their associations are left out.
+    """
+    until = NOW // 3600 * 3600
+    expected: dict[int, int] = {}
+    unclear = {row["id_assoc"] for row in rows(engine, "select distinct id_assoc from turtle_job_table where array_task_pending > 0")}
+    suspended = set()
+    for row in rows(engine, "select id_assoc, time_start, time_end, time_suspended, tres_alloc from turtle_job_table where time_start > 0"):
+        if row["time_suspended"]:
+            suspended.add(row["id_assoc"])
+        end = min(row["time_end"] or until, until)
+        seconds = max(end - row["time_start"], 0)
+        expected[row["id_assoc"]] = expected.get(row["id_assoc"], 0) + counts(row["tres_alloc"]).get(1, 0) * seconds
+    found = {
+        row["id"]: int(row["seconds"])
+        for row in rows(engine, f"select id, sum(alloc_secs) seconds from turtle_assoc_usage_hour_table where id_tres = 1 and time_start < {until} group by id")
+    }
+    suspended -= unclear
+    compared = {assoc for assoc in expected if assoc not in suspended | unclear and expected[assoc]}
+    assert len(compared) > 20
+    assert {assoc: found[assoc] for assoc in compared} == {assoc: expected[assoc] for assoc in compared}
+    assert all(found[assoc] <= expected[assoc] for assoc in suspended)
+
+
+def test_days_and_months_are_sums_of_hours(engine: Engine) -> None:
+    for name, first in (("day", "date(from_unixtime(time_start))"), ("month", "date_format(from_unixtime(time_start), '%%Y-%%m')")):
+        longer = rows(engine, f"select {first} period, id_tres, sum(alloc_secs) seconds from turtle_assoc_usage_{name}_table group by 1, 2")
+        hourly = rows(engine, f"select {first} period, id_tres, sum(alloc_secs) seconds from turtle_assoc_usage_hour_table group by 1, 2")
+        by_hour = {(row["period"], row["id_tres"]): row["seconds"] for row in hourly}
+        assert longer
+        assert all(by_hour[row["period"], row["id_tres"]] == row["seconds"] for row in longer)
+
+
+def test_allocated_down_and_idle_are_the_whole_cluster(engine: Engine) -> None:
+    """Of each hour after the first, cores times 3600 s."""
+    table = rows(engine, "select * from turtle_usage_hour_table where id_tres = 1 order by time_start")
+    assert len(table) > 600
+    assert all(row["alloc_secs"] + row["down_secs"] + row["idle_secs"] == row["count"] * 3600 for row in table[1:] if row["idle_secs"])
