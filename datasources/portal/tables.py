@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import JSON, BigInteger, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.dialects.mysql import VARCHAR
 
 metadata = MetaData()
 
@@ -61,3 +62,32 @@ summary_cursor = Table(
     Column("end", BigInteger, nullable=False),
     Column("job_db_inx", BigInteger, nullable=False),
 )
+
+# compared by the exact name, which MariaDB would not do
+EXACT = String(128).with_variant(VARCHAR(128, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+# days of the scheduler's statistics that were counted
+scheduling_days = Table(
+    "scheduling_days",
+    metadata,
+    Column("cluster", String(64), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+)
+# runs that ended on a day (since 1970, UTC) by group and bucket; columns as in datasources.slurm.waits
+scheduling_counts = Table(
+    "scheduling_counts",
+    metadata,
+    Column("cluster", String(64), nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("measure", String(16), nullable=False),
+    Column("partition", EXACT, nullable=False),
+    Column("qos", EXACT, nullable=False),
+    Column("account", EXACT, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("started", Integer, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("jobs", Integer, nullable=False),
+)
+Index("scheduling_counts_day", scheduling_counts.c.cluster, scheduling_counts.c.measure, scheduling_counts.c.day)
