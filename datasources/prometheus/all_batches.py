@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.settings import Settings
-from datasources.prometheus import cluster_batches, job_batches, job_batches_node, job_batches_user
+from datasources.prometheus import account_batches, cluster_batches, job_batches, job_batches_node, job_batches_user, quota_batches
 from datasources.prometheus.batch import Batch
 
 
@@ -11,4 +11,6 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     """The batches of all modules that are switched on."""
     status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED) if settings.module_on("status") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
-    return (*status, *(batch for module in jobs for batch in module.all_of(settings)))
+    people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
+    accounts = account_batches.all_of(settings) if settings.module_on("accountstats") else ()
+    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people)
