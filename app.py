@@ -15,7 +15,7 @@ import dash
 from dash import Dash
 from flask_babel import Babel
 
-from components import compress, gate, page, routes, section, shell, signin
+from components import compress, gate, page, routes, search, section, shell, signin
 from components.ask import Registry
 from components.links import asset
 from components.own_metrics import watch
@@ -81,6 +81,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     page.register(app, sources, registry)
     section.register(app, sources, registry, turns)
     routes.register(app, sources, registry, turns)
+    search.register(app, sources, registry, turns)
     shell.register_clientside(app)
     app.layout = lambda: shell.layout(registry, settings)
     warm_up(app, settings)

@@ -8,34 +8,22 @@ import dash
 from dash import MATCH, ClientsideFunction, Dash, Input, Output, dcc, html
 from flask import g, has_request_context
 
-from components import parts, signin
+from components import parts, search, signin
 from components.ask import Registry
 from components.links import link
+from components.menu import menu
 from components.records import Page
 from components.shell_errors import sign_in_link
 from components.text import N_, RANGES, _
-from core.errors import TurtleError
 from core.settings import Link, Settings
 from core.viewer import PUBLIC, Viewer
 
 REFRESH = (("0", N_("Off")), ("30", N_("30 s")), ("60", N_("1 min")), ("300", N_("5 min")))
 
 
-def _visible(page: Page, viewer: Viewer) -> bool:
-    """A page is in the menu of those its rule lets in; a rule that needs a subject counts as its weakest case."""
-    if not page.in_menu or (page.staff_menu and not viewer.is_staff):
-        return False
-    try:
-        page.access.check(viewer, None)
-    except TurtleError as error:
-        return viewer.signed_in and type(error).__name__ == "NotFound"
-    return True
-
-
-def _entry(page: Page, settings: Settings, viewer: Viewer) -> dcc.Link:
+def _entry(page: Page, href: str) -> dcc.Link:
     # the browser's script marks the present page
-    path = page.menu_path(viewer) if page.menu_path else page.path
-    return dcc.Link([parts.icon(page.icon), html.Span(_(page.title))], href=link(settings, path), className="tt-nav")
+    return dcc.Link([parts.icon(page.icon), html.Span(_(page.title))], href=href, className="tt-nav")
 
 
 def _outside(one: Link, icon: str) -> html.A:
@@ -51,13 +39,13 @@ def _group(title: str, entries: list[Any]) -> list[Any]:
 
 def sidebar(registry: Registry, settings: Settings, viewer: Viewer) -> html.Nav:
     """The menu: pages by module, a group for staff, the site's links, other clusters."""
-    pages = sorted((page for page in registry.pages.values() if _visible(page, viewer)), key=lambda page: page.order)
+    pages = menu(registry, settings, viewer)
     brand = dcc.Link(
         [parts.icon("turtle"), html.Span(settings.site.title)], href=link(settings, "/"), className="tt-brand"
     )
     entries = [
-        *[_entry(page, settings, viewer) for page in pages if not page.staff_menu],
-        *_group(_("Staff"), [_entry(page, settings, viewer) for page in pages if page.staff_menu]),
+        *[_entry(page, href) for page, href in pages if not page.staff_menu],
+        *_group(_("Staff"), [_entry(page, href) for page, href in pages if page.staff_menu]),
         *_group(_("Links"), [_outside(one, "book") for one in settings.site.links]),
         *_group(_("Other clusters"), [_outside(one, "hdd-network") for one in settings.site.other_portals]),
     ]
@@ -169,7 +157,7 @@ def top_bar(settings: Settings, viewer: Viewer) -> html.Header:
         className="tt-brand tt-brand-top",
     )
     right = html.Div([back, range_menu(), refresh_menu(), theme, user_menu(settings, viewer)], className="tt-controls")
-    return html.Header([drawer, brand, html.Div(className="tt-space"), right], className="tt-top")
+    return html.Header([drawer, brand, search.field(settings, viewer), html.Div(className="tt-space"), right], className="tt-top")
 
 
 def footer(settings: Settings) -> html.Footer:
@@ -221,7 +209,7 @@ def layout(registry: Registry, settings: Settings) -> html.Div:
             html.Div(
                 id="tt-base",
                 hidden=True,
-                **{"data-base": settings.server.base_path, "data-signin": sign_in_link(settings)},
+                **{"data-base": settings.server.base_path, "data-signin": sign_in_link(settings), "data-staff": "1" if viewer.is_staff else ""},
             ),
         ],
         className="tt-shell",

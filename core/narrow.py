@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 from core.errors import BadInput
 from core.subjects import Subject
+from core.viewer import Viewer
 
 MOST = 128
 
@@ -49,6 +50,10 @@ class ClusterView(Subject):
     id: str = ""
     narrow: Narrow = EVERYTHING
     extra: tuple[tuple[str, str], ...] = ()
+
+    def holds(self, viewer: Viewer) -> Narrow:
+        """What the page is narrowed to for this viewer: nothing for people other than staff, whatever the address says."""
+        return self.narrow if viewer.is_staff else EVERYTHING
 
     def get(self, name: str, default: str = "") -> str:
         """A further parameter."""

@@ -12,6 +12,7 @@
     if (target === location.pathname + location.search + location.hash) return false;
     if (push) { history.pushState({}, "", target); depth += 1; } else history.replaceState(history.state, "", target);
     known = location.pathname + location.search;
+    T.settle();
     return true;
   }
   T.zoom = (low, high) => { if (high - low >= 1000 && go({ from: iso(low), to: iso(high) }, true)) apply(); };
@@ -77,19 +78,28 @@
     if (form && event.target.matches("input")) { event.preventDefault(); form.querySelector("[data-range-apply]").click(); }
   });
   const shut = (inside) => { const box = inside.closest("details"); if (box) box.open = false; };
-  // Back and forward within one page only change the range: reread, and keep Dash's router out of it
+  const address = () => location.pathname + location.search;
+  // what the page is about: its address without the range
+  const about = (text) => { const url = new URL(text, location.href); ["from", "to", "refresh"].forEach((key) => url.searchParams.delete(key)); return url.pathname + url.search; };
+  let routed = address(); // what Dash's router was told last
+  // Back and forward within one page that only change the range: reread, and keep Dash's router out of it
   window.addEventListener("popstate", (event) => {
-    const [path] = known.split("?");
-    if (location.pathname !== path || location.pathname + location.search === known) return;
+    if (address() === known) return;
+    const same = about(address()) === about(known);
+    known = address();
+    if (!same) { depth = 0; routed = known; return; }
     depth = Math.max(0, depth - 1);
-    known = location.pathname + location.search;
     event.stopImmediatePropagation();
+    T.settle();
     apply();
   }, true);
-  // A link to the page one is on: Dash sees no change, the sections must
+  // A link to where the router thinks one is: Dash sees no change, the sections must
   window.addEventListener("_dashprivate_pushstate", () => {
-    const before = known, visit = T.visit;
-    setTimeout(() => { if (T.visit === visit && location.pathname + location.search !== before && location.pathname === before.split("?")[0]) { known = location.pathname + location.search; apply(); } }, 400);
+    const before = known;
+    known = address();
+    if (known === routed && known !== before) apply();
+    routed = known;
+    depth = 0;
   });
   setInterval(() => {
     if (!every || document.hidden || Date.now() - read < every * 1000) return;

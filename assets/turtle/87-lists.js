@@ -28,9 +28,4 @@
       one.setAttribute("aria-expanded", open ? "true" : "false");
     } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table tbody tr"))) one.classList.toggle("tt-open");
   });
-  // An address says only what was filled in
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches(".tt-form")) return;
-    event.target.querySelectorAll("input[name]").forEach((field) => { field.disabled = field.value.trim() === ""; });
-  }, true);
 })();
