@@ -39,7 +39,8 @@ def is_array(row: dict[str, Any]) -> bool:
     return isinstance(row.get("array_counts"), dict)
 
 
-def _state_cell(row: dict[str, Any]) -> Any:
+def state_cell(row: dict[str, Any]) -> Any:
+    """A job's state; of an array its tasks by state."""
     counts = row.get("array_counts")
     if not isinstance(counts, dict) or not counts:
         return parts.state_badge(str(row["state"]))
@@ -74,7 +75,8 @@ def use_cell(row: dict[str, Any], key: str) -> Any:
     return share_cell(value, role_of, title)
 
 
-def _waste_cell(row: dict[str, Any]) -> Any:
+def waste_cell(row: dict[str, Any]) -> Any:
+    """How many findings a job has to act on; of an array how many tasks have any."""
     if row["to_act"] != row["to_act"] or not row["to_act"]:
         return ""
     count = int(row["to_act"])
@@ -106,7 +108,7 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     found = [
         Column(key="pick", title="", help=N_("Compare"), draw=_pick),
         Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: _job_cell(row, settings)),
-        Column(key="state", title=N_("State"), phone=True, draw=_state_cell),
+        Column(key="state", title=N_("State"), phone=True, draw=state_cell),
         Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),
     ]
     if about.subject.user == EVERYBODY:
@@ -120,7 +122,7 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
         *use_columns(frame),
     ]
     if (frame["to_act"] > 0).any():
-        found.append(Column(key="to_act", title=N_("Findings"), draw=_waste_cell, help=N_("What the job could do better")))
+        found.append(Column(key="to_act", title=N_("Findings"), draw=waste_cell, help=N_("What the job could do better")))
     return tuple(found)
 
 
