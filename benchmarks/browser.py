@@ -19,11 +19,12 @@ AT_ONCE = 6  # connections a browser opens over HTTP/1.1
 
 @dataclass
 class Loaded:
-    """One load of a page: its sections, bytes of the answers (uncompressed), figures' JSON, seconds from first to last answer."""
+    """One load of a page: its sections, bytes of the answers (uncompressed), tiles, figures' JSON, seconds from first to last answer."""
 
     sections: list[str]
     seconds: float
     bytes: int
+    tiles: int = 0
     figures: dict[str, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
@@ -37,6 +38,11 @@ def _walk(node: Any) -> Iterator[dict]:
     elif isinstance(node, list):
         for value in node:
             yield from _walk(value)
+
+
+def _tiles(answer: bytes) -> int:
+    """The headline numbers in an answer."""
+    return answer.count(b'"tt-tile tt-card')
 
 
 class Visitor:
@@ -104,9 +110,10 @@ class Visitor:
         wanted = [name for name in found if not only_first or name in first]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             answers = list(pool.map(lambda name: (name, self._load(name, found[name], path)), wanted))
-        loaded = Loaded(sections=wanted, seconds=time.perf_counter() - begin, bytes=len(orjson.dumps(layout)))
+        loaded = Loaded(sections=wanted, seconds=time.perf_counter() - begin, bytes=len(orjson.dumps(layout)), tiles=_tiles(orjson.dumps(layout)))
         for name, answer in answers:
             loaded.bytes += len(answer.content)
+            loaded.tiles += _tiles(answer.content)
             if answer.status_code != 200:
                 loaded.failed.append(f"{name}: {answer.status_code}")
                 continue
