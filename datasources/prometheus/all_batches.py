@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from core.settings import Settings
-from datasources.prometheus import account_batches, cluster_batches, job_batches, job_batches_node, job_batches_user, quota_batches
+from datasources.prometheus import (
+    account_batches,
+    cluster_batches,
+    job_batches,
+    job_batches_node,
+    job_batches_user,
+    quota_batches,
+)
 from datasources.prometheus.batch import Batch
 
 

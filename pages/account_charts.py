@@ -1,0 +1,169 @@
+"""An account over time: its place in the fairshare, and what its members hold, use, waste, run and read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from dash import html
+
+from components import format as fmt
+from components import parts
+from components.charts import account as charts
+from components.charts import account_priority as priority
+from components.records import About, Block, Frames, Section
+from components.text import N_, _, error_sentence
+from core.errors import NoData, NotFound, TurtleError, Why
+from core.subjects import Subject
+from core.timerange import TimeRange
+from core.units import DAY
+from core.viewer import MEMBER_OR_STAFF, Viewer
+from datasources.prometheus import account_batches, account_frames
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.job_frames import part, with_units
+from datasources.prometheus.run import fetch
+from datasources.slurm.accounts_limits import limits
+from datasources.sources import Sources
+
+SPAN = 30 * DAY  # what the page of an account shows where the address names no range
+PRIORITY_SPAN = 90 * DAY  # fairshare forgets slowly
+
+
+def own_span(when: TimeRange) -> TimeRange:
+    """The range of the fairshare: 90 days unless somebody chose one."""
+    usual = not when.relative and when.end == when.now and when.span == SPAN
+    return replace(when, start=when.end - PRIORITY_SPAN) if usual else when
+
+
+def _ask(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange, *batches: Batch) -> dict[str, Any]:
+    """fetch() for one account; raises NotFound unless the viewer may see it, by its exact name."""
+    if not viewer.sees_account(subject.id):
+        raise NotFound(f"account {subject.id}")
+    return fetch(sources, batches, Target(accounts=(subject.id,)), when, viewer=viewer)
+
+
+def _allocation(sources: Sources, viewer: Viewer, account: str) -> dict[str, float] | TurtleError:
+    """{TRES name: GrpTRES} set on the account itself; {} for an account without."""
+    try:
+        found = limits(sources, viewer=viewer, account=account)
+    except TurtleError as error:
+        return error
+    own = found[(found["account"] == account) & (found["user"] == "") & (found["limit"] == "grp_tres")]
+    return {str(name): float(value) for name, value in zip(own["resource"], own["value"], strict=True)}
+
+
+def priority_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`use` (levels what), `levelfs` (level account), `allocation` ({TRES: limit} or error), `when` (the range shown)."""
+    shown, settings = own_span(when), sources.settings
+    found = _ask(sources, viewer, subject, shown, account_batches.use(settings), account_batches.levelfs(settings))
+    return {
+        "use": found["account_use"], "levelfs": found["account_levelfs"], "when": shown,
+        "allocation": _allocation(sources, viewer, subject.id),
+    }  # fmt: skip
+
+
+def _members_query(batch: Any, key: str, unit: str) -> Any:
+    def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+        found = _ask(sources, viewer, subject, when, batch(sources.settings))[key]
+        if isinstance(found, TurtleError):
+            return dict.fromkeys(("allocated", "used", "wasted"), found)
+        return account_frames.by_member(found, unit)
+
+    return query
+
+
+def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`allocated`, `used`, `wasted` (GPUs, level user), `gpus` (levels what, gpu_type: used_model, watts, count)."""
+    found = _ask(sources, viewer, subject, when, account_batches.gpus(sources.settings))["account_gpus"]
+    if isinstance(found, TurtleError):
+        return dict.fromkeys(("allocated", "used", "wasted", "gpus"), found)
+    members = account_frames.by_member(found, "GPUs")
+    if members["allocated"].columns.empty:
+        return dict.fromkeys(("allocated", "used", "wasted", "gpus"), NoData(Why.NO_DATA, "gpus"))
+    models = part(found, what=("used_model", "watts", "count"))
+    models.columns = models.columns.droplevel("user")
+    return {**members, "gpus": models}
+
+
+def programs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`programs`: busy cores, level bin."""
+    found = _ask(sources, viewer, subject, when, account_batches.programs(sources.settings))["account_programs"]
+    return with_units({"programs": found}, {"programs": "cores"})
+
+
+def files_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`operations` (1/s, level user), `bandwidth` (B/s, levels what, user)."""
+    found = _ask(sources, viewer, subject, when, account_batches.lustre(sources.settings))["account_lustre"]
+    if isinstance(found, TurtleError):
+        return {"operations": found, "bandwidth": found}
+    made = {"operations": part(found, what="operations"), "bandwidth": part(found, what=("read_bytes", "write_bytes"))}
+    return with_units(made, {"operations": "1/s", "bandwidth": "B/s"})
+
+
+def _before(series: pd.Series, seconds: int) -> float:
+    """The value so long before the last one; NaN where there is none."""
+    at = series.index[-1] - pd.Timedelta(seconds=seconds)
+    near = series[(series.index <= at) & (series.index > at - pd.Timedelta(days=2))].dropna()
+    return float(near.iloc[-1]) if len(near) else math.nan
+
+
+def _meaning(now: float) -> tuple[str, str]:
+    """(sentence on what LevelFS means, tone)."""
+    if math.isinf(now):
+        return _("LevelFS is infinite: nobody used this account lately, so its next jobs come before those of accounts in use."), "info"
+    if now >= 1:
+        said = _(
+            "LevelFS is %(value)s: the account used %(part)s of its share lately. Above 1, its jobs come before those of accounts below 1.",
+            value=fmt.number(now), part=fmt.percent(1 / now),
+        )  # fmt: skip
+        return said, "good"
+    if now <= 0:
+        return _("LevelFS is 0: the account has no share, so its jobs come after all others."), "warn"
+    said = _(
+        "LevelFS is %(value)s: the account used %(times)s times its share lately, so its jobs wait for those of accounts above it. It "
+        "rises again as past use is forgotten.", value=fmt.number(now), times=fmt.number(1 / now, 2),
+    )  # fmt: skip
+    return said, "warn"
+
+
+def draw_meaning(frames: Frames, about: About) -> Any:
+    """What the account's priority means now, and how it came to be."""
+    frame = frames["levelfs"]
+    if isinstance(frame, TurtleError):
+        return html.Div(parts.notice(error_sentence(frame), "warn"))
+    known = pd.Series(dtype=float) if frame.columns.empty else frame.iloc[:, 0].dropna()
+    if known.empty:
+        return parts.notice(_("LevelFS of this account was not measured in this period."), "info")
+    sentence, tone = _meaning(float(known.iloc[-1]))
+    earlier = _before(known, 7 * DAY)
+    said = [sentence]
+    if not math.isnan(earlier):
+        said.append(_("A week before it was %(value)s.", value=fmt.number(earlier)))
+    infinite = float(np.isinf(known).mean())
+    if 0 < infinite < 1:
+        said.append(_("For %(share)s of the time shown it was infinite (no use at all), which the line leaves out.", share=fmt.percent(infinite)))
+    if isinstance(frames["when"], TimeRange) and frames["when"].span != about.when.span:
+        said.append(_("These charts show 90 days; a range chosen above holds for them, too."))
+    return parts.notice(" ".join(said), tone)
+
+
+def _section(key: str, title: str, query: Any, panels: Any, **more: Any) -> Section:
+    return Section(key=key, title=title, query=query, access=MEMBER_OR_STAFF, panels=panels, **more)
+
+
+SECTIONS = (
+    _section(
+        "priority", N_("Priority"), priority_query, priority.PANELS, eager=True,
+        blocks=(Block(key="meaning", title="", draw=draw_meaning, bare=True, height=48),),
+    ),
+    _section("cpu", N_("Cores"), _members_query(lambda settings: account_batches.by_member(settings, "cores"), "account_cores", "cores"), charts.CPU_PANELS),
+    _section("gpu", N_("GPUs"), gpus_query, charts.GPU_PANELS),
+    _section(
+        "memory", N_("Memory"), _members_query(lambda settings: account_batches.by_member(settings, "memory"), "account_memory", "B"), charts.MEMORY_PANELS
+    ),
+    _section("programs", N_("Programs"), programs_query, charts.PROGRAM_PANELS),
+    _section("files", N_("File systems"), files_query, charts.FILE_PANELS),
+)  # fmt: skip
