@@ -123,9 +123,38 @@
       Object.assign(mark.style, { left: box._size.l + at + "px", top: box._size.t + "px", height: box.yaxis._length + "px" });
     });
   }
+  // Where a click on a point leads: one address for the trace, one for each point, or names below one address
+  function target(point) {
+    const href = ((point.data || {}).meta || {}).href, at = point.pointNumber;
+    if (!href || typeof href === "string") return href || "";
+    const names = Array.isArray(href) ? href : href.names;
+    const row = Array.isArray(at) ? names[at[0]] : names[at];
+    const found = Array.isArray(row) ? row[Array.isArray(at) ? at[1] : 0] : row;
+    if (!found) return "";
+    return Array.isArray(href) ? found : href.base + encodeURIComponent(found);
+  }
+  // Hovering tells all series of a moment; a click means the one it is nearest to, in a stack the area it is in
+  function meant(plot, event) {
+    const points = (event.points || []).filter(target);
+    if (points.length < 2 || !event.event) return points[0];
+    const box = plot.getBoundingClientRect(), full = plot._fullLayout, y = event.event.clientY - box.top - full._size.t;
+    const tall = (point) => { const drawn = plot.calcdata && plot.calcdata[point.curveNumber], one = drawn && drawn[point.pointNumber]; return point.yaxis.c2p(one && one.s !== undefined && one.y !== undefined ? one.y : point.y); };
+    const far = points.map((point) => [tall(point) - y, point]);
+    const stacked = points.every((point) => point.data.stackgroup), above = far.filter(([gap]) => gap <= 0);
+    const near = stacked && above.length ? above.sort((a, b) => b[0] - a[0]) : far.sort((a, b) => Math.abs(a[0]) - Math.abs(b[0]));
+    return near[0][1];
+  }
   function bind(plot) {
     plot.dataset.tt = "1";
     let waiting = false;
+    plot.on("plotly_hover", (event) => plot.classList.toggle("tt-leads", (event.points || []).some(target)));
+    plot.on("plotly_unhover", () => plot.classList.remove("tt-leads"));
+    plot.on("plotly_click", (event) => {
+      const point = meant(plot, event);
+      if (!point) return;
+      const href = T.carried(target(point)), press = event.event || {};
+      if (press.ctrlKey || press.metaKey) window.open(href, "_blank", "noopener"); else T.open(href);
+    });
     plot.on("plotly_hover", (event) => {
       if (waiting) return;
       waiting = true;
@@ -144,5 +173,6 @@
     const d = typeof text === "number" ? new Date(text) : new Date(String(text).replace(" ", "T").slice(0, 23) + "Z");
     return new Date(d.getUTCFullYear(), d.getUTCMonth(), d.getUTCDate(), d.getUTCHours(), d.getUTCMinutes(), d.getUTCSeconds());
   }
+  T.leadsTo = target;
   T.onDom.push(() => plots().filter((plot) => plot.on && !plot.dataset.tt).forEach(bind));
 })();

@@ -7,6 +7,8 @@
   const staff = () => T.frame().staff === "1";
   const inside = (url) => (url.origin === location.origin && url.pathname.startsWith(base()) ? "/" + url.pathname.slice(base().length) : null);
   const isCluster = (path) => path !== null && /^\/($|top($|\/)|nodes($|\/)|node\/|jobs$|scheduling($|\/))/.test(path);
+  const hasRange = (path) => isCluster(path) || (path !== null && /^\/(user|account)\//.test(path));
+  const tidy = (text) => text.replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/user=%2A/, "user=*");
   const here = () => inside(new URL(location.href));
 
   // Open an address of the portal as a link of its own does: without reading the frame again
@@ -29,18 +31,17 @@
     }
     try { return JSON.parse(sessionStorage.getItem(KEPT) || "{}"); } catch (error) { return T.kept || {}; }
   }
-  // The address with what holds now; what it says itself comes first
-  T.carried = function (href, range, now = held()) {
-    const to = new URL(href, location.href), path = inside(to);
-    if (!isCluster(path)) return href;
-    const given = to.searchParams;
-    if (!RANGE.some((key) => given.has(key))) RANGE.forEach((key) => { if (now[key]) given.set(key, now[key]); });
-    if (!range) {
+  // The address with what holds now; what it says itself comes first. Menu: what held last, too; link: only the range
+  T.carried = function (href, kind, now = held()) {
+    const to = new URL(href, location.href), path = inside(to), given = to.searchParams, range = kind === "menu" ? (key) => now[key] : (key) => T.params().get(key);
+    if (!hasRange(path)) return href;
+    if (!RANGE.some((key) => given.has(key))) RANGE.forEach((key) => { if (range(key)) given.set(key, range(key)); });
+    if (kind !== "link" && isCluster(path)) {
       NAMES.forEach((key) => { if (now[key] && !given.has(key)) given.set(key, now[key]); });
       // a list of jobs is one's own unless it says whose: narrowed, everybody's is meant
       if (path === "/jobs" && !given.has("user") && NAMES.some((key) => given.has(key)) && staff()) given.set("user", "*");
     }
-    return to.pathname + to.search.replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/user=%2A/, "user=*") + to.hash;
+    return to.pathname + tidy(to.search) + to.hash;
   };
   // The address the server wrote, whatever was added here
   const written = (link) => (link.ttMade !== undefined && link.getAttribute("href") === link.ttMade ? link.ttOwn : link.getAttribute("href"));
@@ -51,20 +52,20 @@
   }
   function links() {
     const now = held(), path = here();
-    document.querySelectorAll(".tt-side a.tt-nav[href], a.tt-brand[href]").forEach((one) => rewrite(one, written(one), T.carried(written(one), false, now)));
+    document.querySelectorAll(".tt-side a.tt-nav[href], a.tt-brand[href]").forEach((one) => rewrite(one, written(one), T.carried(written(one), "menu", now)));
     document.querySelectorAll(".tt-main a[href]").forEach((one) => {
       const own = written(one), to = inside(new URL(own, location.href));
       if (to === null) return;
       if (one.closest(".tt-narrow")) rewrite(one, own, stayed(own));
       // a link within one page says exactly what it means; a list of jobs of a range is another list
-      else if (to !== path && to !== "/jobs" && isCluster(to)) rewrite(one, own, T.carried(own, true, now));
+      else if (to !== path && to !== "/jobs" && hasRange(to)) rewrite(one, own, T.carried(own, "link", now));
     });
   }
   // The bar changes the narrowing and nothing else: range and refresh stay
   function stayed(href) {
     const to = new URL(href, location.href), now = T.params();
     [...RANGE, "refresh"].forEach((key) => { if (now.get(key) && !to.searchParams.has(key)) to.searchParams.set(key, now.get(key)); });
-    return to.pathname + to.search.replace(/%3A/g, ":");
+    return to.pathname + tidy(to.search);
   }
   T.onDom.push(links);
   window.addEventListener("popstate", T.settle);
@@ -87,7 +88,7 @@
     const to = new URL(form.getAttribute("action"), location.href), now = T.params();
     new FormData(form).forEach((value, key) => { if (String(value).trim()) to.searchParams.set(key, String(value).trim()); });
     [...RANGE, "refresh"].forEach((key) => { if (now.get(key) && !to.searchParams.has(key)) to.searchParams.set(key, now.get(key)); });
-    T.open(to.pathname + to.search.replace(/%3A/g, ":").replace(/%2C/g, ",").replace(/user=%2A/, "user=*"));
+    T.open(to.pathname + tidy(to.search));
   }, true);
   document.addEventListener("click", (event) => {
     const chip = event.target.closest && event.target.closest("[data-chip]");
