@@ -9,6 +9,7 @@ from datasources.prometheus import (
     job_batches,
     job_batches_node,
     job_batches_user,
+    node_batches,
     quota_batches,
 )
 from datasources.prometheus.batch import Batch
@@ -20,4 +21,5 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
     accounts = account_batches.all_of(settings) if settings.module_on("accountstats") else ()
-    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people)
+    node = node_batches.all_of(settings) if settings.module_on("nodes") else ()
+    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node)

@@ -25,6 +25,7 @@ GPU = tuple(
 )
 SPACE = {"size": "node_filesystem_size_bytes", "avail": "node_filesystem_avail_bytes"}
 REAL = 'fstype!~"tmpfs|devtmpfs|ramfs|squashfs|overlay|autofs|lustre|nfs.*|fuse.*|rpc_pipefs",mountpoint!=""'
+IDLE = 'mode="idle"'
 STATE, FEATURES = "slurm_node_state_info", "slurm_node_features_info"
 NOW = (
     NODE_CPU, "node_load1", "node_boot_time_seconds", "node_uname_info", "node_memory_MemTotal_bytes", "node_memory_MemFree_bytes",
@@ -42,7 +43,7 @@ def now(settings: Settings) -> Batch:
 
     `what`: threads (hardware threads), busy (threads), load, booted (UTC seconds), memory, free_memory (bytes, free or file cache),
     space, free_space (bytes of local scratch), kernel (detail: its release), job_busy (cores that jobs keep busy), job_cores (cores jobs
-    were given), cards, card_power (W), gpus_busy (GPUs), chassis (W), state and features (detail: as Slurm's exporter writes them).
+    were given), cards (detail: their model), card_power (W), gpus_busy (GPUs), chassis (W), state and features (detail: as Slurm's exporter writes them).
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
@@ -51,7 +52,8 @@ def now(settings: Settings) -> Batch:
             parts |= _jobs_now(settings, target, grid, site)
         if settings.exporter(NVIDIA).installed:
             cards = selector(CARD_POWER, site, at(settings, target))
-            parts |= {"cards": f"count({cards})", "card_power": f"sum({cards}) / 1000"}
+            named = f'label_replace({cards}, "detail", "$1", "name", "(.*)")'
+            parts |= {"cards": f"count by (detail) ({named})", "card_power": f"sum({cards}) / 1000"}
         if settings.exporter(REDFISH).installed:
             parts["chassis"] = f"max({selector(settings.metrics.chassis_power, site, at(settings, target, bmc=True))})"
         if settings.exporter(SLURM).installed:
@@ -71,10 +73,11 @@ def _detail(expr: str, label: str) -> str:
 def _host_now(settings: Settings, target: Target, grid: Grid, site: str) -> dict[str, str]:
     host = at(settings, target)
     mount = matcher("mountpoint", settings.metrics.local_scratch)
+    idle, busy = (selector(NODE_CPU, site, host, modes) for modes in (IDLE, 'mode!~"idle|iowait"'))
     free = " + ".join(f"max({selector(f'node_memory_{kind}_bytes', site, host)})" for kind in ("MemFree", "Buffers", "Cached"))
     return {
-        "threads": f"count({selector(NODE_CPU, site, host, 'mode="idle"')})",
-        "busy": f"sum(rate({selector(NODE_CPU, site, host, 'mode!~"idle|iowait"')}[{survives(grid)}s]))",
+        "threads": f"count({idle})",
+        "busy": f"sum(rate({busy}[{survives(grid)}s]))",
         "load": f"max({selector('node_load1', site, host)})",
         "booted": f"max({selector('node_boot_time_seconds', site, host)})",
         "memory": f"max({selector('node_memory_MemTotal_bytes', site, host)})",
@@ -145,8 +148,8 @@ def modes(settings: Settings) -> Batch:
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         host = at(settings, target)
-        busy = f"sum by (mode) (rate({selector(NODE_CPU, site, host, 'mode!="idle"')}[{survives(grid)}s]))"
-        return f'{busy} or label_replace(count({selector(NODE_CPU, site, host, 'mode="idle"')}), "mode", "all", "", "")'
+        idle, other = (selector(NODE_CPU, site, host, mode) for mode in (IDLE, 'mode!="idle"'))
+        return f'sum by (mode) (rate({other}[{survives(grid)}s])) or label_replace(count({idle}), "mode", "all", "", "")'
 
     return Batch(key="node_modes", exporter=NODE, expr=expr, levels=("mode",), metrics=(NODE_CPU,), labels=("mode",), module="nodes")
 
