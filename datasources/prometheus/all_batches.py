@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.settings import Settings
 from datasources.prometheus import (
     account_batches,
+    account_now_batches,
     cluster_batches,
     job_batches,
     job_batches_node,
@@ -20,6 +21,6 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED) if settings.module_on("status") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
-    accounts = account_batches.all_of(settings) if settings.module_on("accountstats") else ()
+    accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
     node = node_batches.all_of(settings) if settings.module_on("nodes") else ()
     return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node)

@@ -201,3 +201,31 @@ def account_tree(sources: Sources, *, viewer: Viewer, account: str) -> pd.DataFr
         })  # fmt: skip
     numbers = dict.fromkeys(("depth", "level_accounts", "cores", "gpus", "running", "pending"), "int64")
     return frames.table(rows, TREE, **numbers, shares="float64", level_share="float64", cluster_share="float64")
+
+
+def account_name(sources: Sources, *, viewer: Viewer, account: str) -> str:
+    """The account's name if there is such an account, now or (deleted) in the past, else NotFound; for those who may see it.
+
+    Also for names that go into a query: it is the one accounting has, or one the viewer was given.
+    """
+    if not viewer.sees_account(account):
+        raise NotFound(f"account {account}")
+    if account in viewer.accounts or account in viewer.coordinates:
+        return account
+    db = database(sources)
+    if account not in accounts(db) and not of_account(db, account):
+        raise NotFound(f"account {account}")
+    return account
+
+
+def held_now(sources: Sources, *, viewer: Viewer, account: str) -> tuple[Holding, Holding]:
+    """(what the account with all below it holds now, what the viewer holds in the account itself).
+
+    Raises NotFound unless the viewer may see the account.
+    """
+    if not viewer.sees_account(account):
+        raise NotFound(f"account {account}")
+    db = database(sources)
+    held = holdings(db)
+    whole = with_below(held, {name: one.parent for name, one in accounts(db).items()})
+    return whole.get(account, Holding()), held.get((account, viewer.name or ""), Holding())
