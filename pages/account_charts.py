@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from components.charts import account as charts
 from components.charts import account_priority as priority
 from components.records import About, Block, Frames, Section
 from components.text import N_, _, error_sentence
-from core.errors import NoData, NotFound, TurtleError, Why
+from core.errors import NoData, NotFound, SourceError, TurtleError, Why
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import DAY
@@ -25,23 +26,27 @@ from datasources.prometheus import account_batches, account_frames
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.job_frames import part, with_units
 from datasources.prometheus.run import fetch
+from datasources.slurm.accounts import account_name
 from datasources.slurm.accounts_limits import limits
 from datasources.sources import Sources
 
-SPAN = 30 * DAY  # what the page of an account shows where the address names no range
+log = logging.getLogger(__name__)
 PRIORITY_SPAN = 90 * DAY  # fairshare forgets slowly
 
 
-def own_span(when: TimeRange) -> TimeRange:
-    """The range of the fairshare: 90 days unless somebody chose one."""
-    usual = not when.relative and when.end == when.now and when.span == SPAN
-    return replace(when, start=when.end - PRIORITY_SPAN) if usual else when
+def own_span(subject: Subject, when: TimeRange) -> TimeRange:
+    """The range of the fairshare: 90 days, unless the address names one."""
+    return when if getattr(subject, "timed", False) else replace(when, start=when.end - PRIORITY_SPAN)
 
 
 def _ask(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange, *batches: Batch) -> dict[str, Any]:
-    """fetch() for one account; raises NotFound unless the viewer may see it, by its exact name."""
+    """fetch() for one account; raises NotFound unless the viewer may see it, by its exact name, and Slurm knows it."""
     if not viewer.sees_account(subject.id):
         raise NotFound(f"account {subject.id}")
+    try:
+        account_name(sources, viewer=viewer, account=subject.id)
+    except (SourceError, NoData) as error:
+        log.warning("account %s is not looked up: %s", subject.id, error.detail)  # the metrics are there without accounting
     return fetch(sources, batches, Target(accounts=(subject.id,)), when, viewer=viewer)
 
 
@@ -57,7 +62,7 @@ def _allocation(sources: Sources, viewer: Viewer, account: str) -> dict[str, flo
 
 def priority_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`use` (levels what), `levelfs` (level account), `allocation` ({TRES: limit} or error), `when` (the range shown)."""
-    shown, settings = own_span(when), sources.settings
+    shown, settings = own_span(subject, when), sources.settings
     found = _ask(sources, viewer, subject, shown, account_batches.use(settings), account_batches.levelfs(settings))
     return {
         "use": found["account_use"], "levelfs": found["account_levelfs"], "when": shown,
