@@ -1,0 +1,259 @@
+"""Staff: who wasted most over a range, by hours and by ratio, and which single runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from dash import html
+
+from analysis.waste import HEAVY_POOR, heavy_and_poor
+from components import format as fmt
+from components import parts
+from components.charts.top import how_much_how_well
+from components.links import account_link, job_link, link, user_link
+from components.present import plain_text
+from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
+from components.table import Column, share_cell, table
+from components.text import N_, _, error_sentence
+from core.errors import NoData, TurtleError, Why
+from core.narrow import PARAMETERS, ClusterView, view_of
+from core.settings import Settings
+from core.timerange import TimeRange
+from core.units import DAY, share
+from core.viewer import STAFF, Viewer
+from datasources.portal.totals import coverage, totals
+from datasources.portal.worst import SHARE, WASTED, worst_runs
+from datasources.sources import Sources
+from pages import top_common as common
+
+WHAT = ("cores", "gpus", "memory")
+BY = ("user", "account")
+AMOUNT = {"cores": "core_hours", "gpus": "gpu_hours", "memory": "tb_hours"}
+UNIT = {"cores": N_("core-hours"), "gpus": N_("GPU-hours"), "memory": N_("TiB-hours")}
+WHAT_WORDS = {"cores": N_("Cores"), "gpus": N_("GPUs"), "memory": N_("Memory")}
+BY_WORDS = {"user": N_("By person"), "account": N_("By account")}
+RANGE = 7 * DAY
+WORST = 20
+GIB_HOURS = 1024  # of a TiB-hour
+
+
+def ranked(sums: pd.DataFrame, by: str, what: str, settings: Settings) -> pd.DataFrame:
+    """Sums of a range as rows of this page, most wasted first.
+
+    Columns: user or account, jobs, judged (runs), hours (held by all runs), judged_hours (of those whose use is known), used,
+    wasted (hours; memory: TiB-hours), efficiency (used of judged hours, NaN where nothing is known), of_all (share of all waste),
+    poor (heavy and poor: both by the limits of the settings), to_act, failed. Rows that held nothing are left out.
+    """
+    name = AMOUNT[what]
+    frame = pd.DataFrame({
+        by: sums[by], "jobs": sums["jobs"], "judged": sums["judged"], "hours": sums[name], "judged_hours": sums[f"{name}_judged"],
+        "used": sums[f"{name}_used"], "wasted": sums[f"{name}_wasted"], "to_act": sums["to_act"], "failed": sums["failed"],
+    })  # fmt: skip
+    frame = frame[frame["hours"] > 0]
+    frame["efficiency"] = (frame["used"] / frame["judged_hours"].where(frame["judged_hours"] > 0)).astype(float)
+    whole = float(frame["wasted"].sum())
+    frame["of_all"] = frame["wasted"] / whole if whole > 0 else float("nan")
+    pairs = zip(frame["judged_hours"], frame["efficiency"], strict=True)
+    frame["poor"] = pd.Series([heavy_and_poor(what, hours, ratio, settings.top) for hours, ratio in pairs], index=frame.index, dtype=bool)
+    return frame.sort_values(["wasted", "hours"], ascending=False, kind="stable").reset_index(drop=True)
+
+
+def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
+    """`rows`: ranked(). `points`: the rows whose efficiency is known, as who, hours, efficiency, poor. `poor`: the heavy and poor
+    ones. `coverage`: (runs summarised, runs finished), or the error that stands for it."""
+    by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
+    asked = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": view.narrow}
+    found = sources.pool.gather({"sums": lambda: totals(sources, by=(by,), **asked), "coverage": lambda: coverage(sources, **asked)}, 9.0, "portal")
+    if isinstance(found["sums"], TurtleError):
+        raise found["sums"]
+    rows = ranked(found["sums"], by, what, sources.settings)
+    seen = rows[rows["efficiency"].notna()]
+    points = pd.DataFrame({"who": seen[by], by: seen[by], "hours": seen["judged_hours"], "efficiency": seen["efficiency"], "poor": seen["poor"]})
+    return {"rows": rows, "points": points.reset_index(drop=True), "poor": rows[rows["poor"]].reset_index(drop=True), "coverage": found["coverage"]}
+
+
+def worst_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
+    """`worst`: the single runs that wasted most, columns of worst_runs and wasted (hours; memory: TiB-hours), share (0..1)."""
+    what = view.get("what", WHAT[0])
+    frame = worst_runs(sources, viewer=viewer, since=when.start, until=when.end, what=what, narrow=view.narrow, limit=WORST)
+    factor = GIB_HOURS if what == "memory" else 1
+    frame["wasted"], frame["share"] = frame[WASTED[what]].astype(float) / factor, frame[SHARE[what]].astype(float)
+    return {"worst": frame}
+
+
+def draw_choices(frames: Frames, about: About) -> Any:
+    """What is ranked, of whom, and how much of the range is known."""
+    settings, view = about.settings, about.subject
+    here = view.narrow.query() | common.span_of(about.when)
+    by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
+
+    def choice(text: str, on: bool, **query: str) -> Any:
+        return parts.page_link(text, link(settings, "/top/waste", **here, **query), "tt-choice tt-on" if on else "tt-choice")
+
+    one = [choice(_(WHAT_WORDS[name]), name == what, what=name, by=by) for name in WHAT]
+    two = [choice(_(BY_WORDS[name]), name == by, what=what, by=name) for name in BY]
+    return html.Div([html.Div([*one, html.Span(className="tt-bar"), *two], className="tt-runs"), _known(frames["coverage"], about.when)])
+
+
+def _known(found: Any, when: TimeRange) -> Any:
+    span = [_("Runs that ended between"), " ", fmt.moment(when.start), " – ", fmt.moment(when.end), ". "]
+    if isinstance(found, TurtleError):
+        return html.P([*span, _("How many of them are known cannot be said:"), " ", error_sentence(found)], className="tt-muted tt-small")
+    known, finished = found
+    text = _("%(known)s of %(all)s are summarised.", known=fmt.number(known, 9), all=fmt.number(finished, 9))
+    if finished and known < finished:
+        more = _("The rest follows within minutes; with `python app.py summarise` at once.")
+        return parts.notice([*span, text, " ", more], "warn" if known < 0.9 * finished else "info")
+    return html.P([*span, text], className="tt-muted tt-small")
+
+
+def draw_tiles(frames: Frames, about: About) -> Any:
+    """All hours, those wasted, how many cause half of it, and who is heavy and poor."""
+    rows, what = frames["rows"], about.subject.get("what", WHAT[0])
+    if rows.empty:
+        return None
+    unit = _(UNIT[what])
+    hours, wasted, judged = (float(rows[name].sum()) for name in ("hours", "wasted", "judged_hours"))
+    half = int((rows["of_all"].cumsum() < 0.5).sum()) + 1 if wasted > 0 else 0
+    return parts.tiles(
+        parts.tile(_("Allocated"), fmt.number(hours), base=unit, note=_("of %(count)s jobs", count=fmt.number(int(rows["jobs"].sum()), 9))),
+        parts.tile(_("Wasted"), fmt.number(wasted), base=unit, share=share(wasted, judged), role="waste",
+                   note=_("%(share)s of what is known", share=fmt.percent(share(wasted, judged)))),
+        parts.tile(_("Half of the waste"), fmt.number(half, 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=_("people or accounts cause it")),
+        parts.tile(_("Heavy and poor"), fmt.number(len(frames["poor"]), 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=_limits(about)),
+    )  # fmt: skip
+
+
+def _limits(about: About) -> str:
+    what = about.subject.get("what", WHAT[0])
+    heavy, poor = (getattr(about.settings.top, name) for name in HEAVY_POOR[what])
+    return _("from %(hours)s %(unit)s on, below %(share)s", hours=fmt.number(heavy), unit=_(UNIT[what]), share=fmt.percent(poor))
+
+
+def _who_column(about: About) -> Column:
+    kept = about.subject.narrow.query(user="", account="") | common.span_of(about.when)
+    if about.subject.get("by", BY[0]) == "account":
+        return Column(
+            key="account", title=N_("Account"), phone=True, draw=lambda row: account_link(about.settings, row["account"], row["account"] or _("unknown"), **kept)
+        )
+    return Column(key="user", title=N_("Person"), phone=True, draw=lambda row: user_link(about.settings, row["user"], row["user"] or _("unknown"), **kept))
+
+
+def _efficiency(row: Mapping[str, Any], about: About) -> Any:
+    what = about.subject.get("what", WHAT[0])
+    limit = getattr(about.settings.top, HEAVY_POOR[what][1])
+    title = _("of %(hours)s %(unit)s whose use is known", hours=fmt.number(row["judged_hours"]), unit=_(UNIT[what]))
+    return share_cell(row["efficiency"], lambda value: "waste" if value < limit else "used", title)
+
+
+def columns(about: About) -> tuple[Column, ...]:
+    """The columns of both tables of people or accounts."""
+    unit = UNIT[about.subject.get("what", WHAT[0])]
+    return (
+        _who_column(about),
+        Column(key="wasted", title=N_("Wasted"), kind="number", phone=True, help=N_("Hours held and not used, of runs whose use is known"),
+               draw=lambda row: fmt.with_unit(row["wasted"], _(unit))),
+        Column(key="of_all", title=N_("Of all waste"), kind="bar", role="waste", help=N_("Share of the waste of all rows")),
+        Column(key="efficiency", title=N_("Used"), kind="bar", phone=True, draw=lambda row: _efficiency(row, about),
+               help=N_("Hours used of those held by runs whose use is known")),
+        Column(key="hours", title=N_("Allocated"), kind="number", draw=lambda row: fmt.with_unit(row["hours"], _(unit)),
+               help=N_("Hours held by all runs that ended in the range")),
+        Column(key="jobs", title=N_("Jobs"), kind="number", draw=lambda row: _jobs(row, about), help=N_("Runs that ended in the range; opens the list of jobs")),
+        Column(key="failed", title=N_("Not completed"), kind="number", help=N_("Runs that did not end as COMPLETED")),
+        Column(key="to_act", title=N_("Findings"), kind="number", help=N_("Findings to act on, of all runs")),
+        Column(key="poor", title=N_("Judgement"), draw=_judgement, help=N_("Heavy and poor: both from the limits of the settings on")),
+    )  # fmt: skip
+
+
+def _jobs(row: Mapping[str, Any], about: About) -> Any:
+    text = fmt.number(row["jobs"], 9)
+    if not about.settings.module_on("jobstats"):
+        return text
+    narrow = about.subject.narrow.query(**({"user": row["user"]} if "user" in row else {"account": row["account"]}))
+    span = common.span_of(about.when) or {"from": str(about.when.start), "to": str(about.when.end)}
+    return parts.page_link(text, link(about.settings, "/jobs", **({"user": "*"} | narrow), **span))
+
+
+def _judgement(row: Mapping[str, Any]) -> Any:
+    return parts.badge(_("heavy and poor"), "warn") if row["poor"] else ""
+
+
+def draw_rows(frames: Frames, about: About) -> Any:
+    """Everybody by wasted hours."""
+    if frames["rows"].empty:
+        raise NoData(Why.NO_DATA)
+    rows, more = common.shown_rows(frames["rows"], about.settings)
+    return html.Div([table(rows, columns(about), filtered=True), more])
+
+
+def draw_poor(frames: Frames, about: About) -> Any:
+    """The list of the shaded corner."""
+    if frames["poor"].empty:
+        return parts.empty(_("Nobody is both: %(limits)s.", limits=_limits(about)), "check2")
+    return table(frames["poor"], [column for column in columns(about) if column.key != "poor"])
+
+
+def scatter(frame: pd.DataFrame, about: About) -> Figure:
+    """How much against how well."""
+    what, by = about.subject.get("what", WHAT[0]), about.subject.get("by", BY[0])
+    heavy, poor = (getattr(about.settings.top, name) for name in HEAVY_POOR[what])
+    base = "/user/" if by == "user" else "/account/"
+    span = common.span_of(about.when)
+    hrefs = [link(about.settings, base + name, **span) for name in frame["who"]]
+    return how_much_how_well(frame, hrefs, heavy=heavy, poor=poor, unit=_(UNIT[what]))
+
+
+def draw_worst(frames: Frames, about: About) -> Any:
+    """The single runs that wasted most."""
+    what = about.subject.get("what", WHAT[0])
+    unit, settings, kept = UNIT[what], about.settings, common.span_of(about.when)
+    cells = [
+        Column(key="id_job", title=N_("Job"), phone=True, draw=lambda row: job_link(settings, row["id_job"])),
+        Column(key="user", title=N_("Person"), phone=True, draw=lambda row: user_link(settings, row["user"], **kept)),
+        Column(key="account", title=N_("Account"), draw=lambda row: account_link(settings, row["account"], **kept)),
+        Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),
+        Column(key="state", title=N_("State"), kind="state"),
+        Column(key="wasted", title=N_("Wasted"), kind="number", phone=True, draw=lambda row: fmt.with_unit(row["wasted"], _(unit)), help=N_("Hours held and not used")),
+        Column(key="share", title=N_("Used"), kind="bar", help=N_("Share used of what was allocated")),
+        Column(key="elapsed", title=N_("Time"), kind="duration", help=N_("Run time")),
+        Column(key="cores", title=N_("Cores"), kind="number"),
+        Column(key="gpus", title=N_("GPUs"), kind="number"),
+        Column(key="memory", title=N_("Memory"), kind="bytes"),
+        Column(key="end", title=N_("Ended"), kind="time"),
+    ]  # fmt: skip
+    return table(frames["worst"], cells, empty=N_("No run that ended in this range wasted any."))
+
+
+HELP_SCATTER = N_(
+    "Each mark is a person or an account: to the right who was allocated much, at the bottom who used little of it. A poor ratio matters "
+    "only with hours behind it, so the shaded corner is where a word from you saves most. Hover for the name, click to open."
+)
+TOP_WASTE = Page(
+    key="top_waste", module="top", path="/top/waste", title=N_("Waste"), icon="graph-up", access=STAFF, order=64, in_menu=False, staff_menu=True,
+    subject=lambda params: view_of(params, what=WHAT, by=BY), filters=(*PARAMETERS, "what", "by"),
+    span=lambda sources, viewer, subject, now: (now - RANGE, now), needs=(Need(kind="database", name="slurm"),),
+    description=N_("Who wasted most over a range, by hours and by ratio."),
+    head=common.head("/top/waste", N_("Waste over time"), N_("Who was allocated hours and did not use them, over the chosen time range.")),
+    sections=(
+        Section(
+            key="waste", title=N_("Who"), query=query, access=STAFF, eager=True, in_contents=False,
+            blocks=(
+                Block(key="choices", title="", draw=draw_choices, bare=True, height=60),
+                Block(key="tiles", title="", draw=draw_tiles, bare=True, height=120),
+                Block(key="rows", title=N_("Most wasted first"), draw=draw_rows, csv="rows", height=500,
+                      help=N_("Memory used is the peak of each run over all of its time, so memory waste is rather too low. A run counts whole at its end.")),
+                Block(key="poor", title=N_("Heavy and poor"), draw=draw_poor, csv="poor", height=120),
+            ),
+            panels=(
+                Panel(key="scatter", title=N_("How much against how well"), unit=N_("allocated, and the share used"), frame="points", figure=scatter,
+                      help=HELP_SCATTER, wide=True, scope="cluster"),
+            ),
+        ),
+        Section(
+            key="worst", title=N_("The worst single jobs"), query=worst_query, access=STAFF, in_contents=False,
+            blocks=(Block(key="worst", title=N_("Most wasted first"), draw=draw_worst, csv="worst", height=400),),
+        ),
+    ),
+)  # fmt: skip
