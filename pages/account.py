@@ -17,7 +17,7 @@ from core.units import DAY
 from core.viewer import MEMBER_OR_STAFF, Viewer
 from datasources.slurm import accounts
 from datasources.sources import Sources
-from pages import account_charts
+from pages import account_charts, account_members
 from pages.account_jobs import JOBS
 from pages.account_report import REPORT
 from pages.account_tree import NOW, TREE
@@ -26,7 +26,7 @@ from pages.jobs_filters import choice
 
 log = logging.getLogger(__name__)
 TABS = (("", N_("Overview")), ("jobs", N_("Jobs")), ("report", N_("Month's report")))
-OVERVIEW: tuple[Section, ...] = (*account_charts.SECTIONS, TREE)
+OVERVIEW: tuple[Section, ...] = (account_members.MEMBERS, *account_charts.SECTIONS, TREE)
 COORDINATORS_SHOWN = 4
 
 
