@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dash import html
+
 from components import parts
 from components.charts.person_days import PANELS as DAYS
 from components.needs import PLAIN, needs_of
@@ -49,8 +51,8 @@ def head(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange)
             "Slurm has no account for you on %(cluster)s, so there are no jobs to show. Ask the leader of your group, or support, to "
             "be added to one.", cluster=cluster,
         )  # fmt: skip
-        return title, [*above, parts.notice(said, "info")], storage
-    return title, above, ("now", *storage[:1], "jobs", "accounts", "findings", "days", *storage[1:])
+        return title, html.Div([*above, parts.notice(said, "info")]), storage
+    return title, html.Div(above), ("now", *storage[:1], "jobs", "accounts", "findings", "days", *storage[1:])
 
 
 def export_jobs(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> dict[str, Any]:
