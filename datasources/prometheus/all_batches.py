@@ -12,6 +12,7 @@ from datasources.prometheus import (
     job_batches_user,
     node_batches,
     quota_batches,
+    scheduling_batches,
     top_batches,
 )
 from datasources.prometheus.batch import Batch
@@ -25,4 +26,5 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
     node = node_batches.all_of(settings) if settings.module_on("nodes") else ()
     top = top_batches.all_of(settings) if settings.module_on("top") else ()
-    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top)
+    scheduling = scheduling_batches.all_of(settings) if settings.module_on("scheduling") else ()
+    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *scheduling)

@@ -22,7 +22,7 @@ from datasources.slurm.ownership import database
 from datasources.slurm.states import BASE, FLAGS
 from datasources.sources import Sources
 
-RATIO = 1.2  # the middle of a bucket is at most sqrt(1.2) − 1 = 9.6 % off any value in it
+RATIO = 1.1  # the middle of a bucket is at most sqrt(1.1) − 1 = 4.9 % off any value in it
 NOTHING = -1
 QUEUED, HELD, STARTS, LIMITS = "queued", "held", "starts", "limits"
 MEASURES = (QUEUED, HELD, STARTS, LIMITS)
