@@ -165,7 +165,7 @@ TOP = Page(
     head=common.head("/top", N_("Top users of cores"), N_("Who holds cores and memory now, and what of them is used. Rows are people by account.")),
     sections=(
         Section(
-            key="now", title=N_("Compute now"), query=compute_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=compute_query, access=STAFF, eager=True, in_contents=False,
             needs=needs_of(top_batches.recorded(PLAIN), top_batches.of_jobs(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_compute_tiles, bare=True, height=120),
@@ -180,7 +180,7 @@ TOP_GPU = Page(
     head=common.head("/top/gpu", N_("Top users of GPUs"), N_("Who holds GPUs now, and which of them idle. Only jobs with GPUs are counted.")),
     sections=(
         Section(
-            key="now", title=N_("GPUs now"), query=gpu_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=gpu_query, access=STAFF, eager=True, in_contents=False,
             needs=(*needs_of(top_batches.of_jobs(PLAIN, gpus=True)), *metrics(top_batches.GPU)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_gpu_tiles, bare=True, height=120),

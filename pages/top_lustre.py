@@ -220,7 +220,7 @@ def _jobs_then(row: Mapping[str, Any], about: About) -> Any:
     href = _href(levels, about)
     if not href:
         return ""
-    return parts.page_link(_("its people") if "account" in levels else _("the jobs doing it"), href + "&" + _span_text(about.when))
+    return parts.page_link(_("people") if "account" in levels else _("jobs"), href + "&" + _span_text(about.when))
 
 
 def _span_text(when: TimeRange) -> str:
@@ -236,23 +236,27 @@ def draw_heaviest(frames: Frames, about: About) -> Any:
     columns = [
         *_who_columns(about, by),
         Column(key="fs", title=N_("File system")),
-        Column(key="operations", title=N_("Operations a second"), kind="number", phone=True, help=N_("Metadata operations, mean over the whole range")),
+        Column(key="operations", title=N_("Operations/s"), kind="number", phone=True, help=N_("Metadata operations, mean over the whole range")),
         Column(key="share", title=N_("Of those listed"), kind="bar", role="waste", help=N_("Share of the operations of all rows")),
-        Column(key="peak", title=N_("Highest"), kind="number", help=N_("Highest of the points drawn, a second")),
+        Column(key="peak", title=N_("Highest/s"), kind="number", help=N_("Highest of the points drawn, a second")),
         Column(key="peak_at", title=N_("Highest at"), kind="time"),
-        Column(key="read", title=N_("Read a second"), kind="bytes", help=N_("Mean over the whole range")),
-        Column(key="written", title=N_("Written a second"), kind="bytes", help=N_("Mean over the whole range")),
+        Column(key="read", title=N_("Read/s"), kind="bytes", help=N_("Mean over the whole range")),
+        Column(key="written", title=N_("Written/s"), kind="bytes", help=N_("Mean over the whole range")),
         Column(key="read_total", title=N_("Read in all"), kind="bytes", help=N_("Mean times the length of the range")),
         Column(key="written_total", title=N_("Written in all"), kind="bytes", help=N_("Mean times the length of the range")),
     ]  # fmt: skip
     if by != "job":
-        columns.append(Column(key="then", title=N_("Who did it"), draw=lambda row: _jobs_then(row, about), help=N_("The same range, one step closer")))
+        columns.append(Column(key="then", title=N_("Who did it"), draw=lambda row: _jobs_then(row, about), help=N_("Those that did it then: the same range, one step closer")))
     return table(frame, columns, filtered=True, empty=N_("Nobody used the file systems in this range."))
 
 
 HELP_OPERATIONS = N_(
     "Opening, closing, looking up and deleting files, of the ten largest of each file system and of the others together. Root and the "
     "system's own services are among them. Click an area to come closer: from an account to its people, from a person to the jobs."
+)
+HELP_HEAVIEST = N_(
+    "The ten largest of each file system by operations, and the ten largest by bytes. A gap means: not among the ten largest by that. "
+    "An operation mean counts the whole range, so an hour of a storm in a day counts a twenty-fourth."
 )
 TOP_LUSTRE = Page(
     key="top_lustre", module="top", path="/top/lustre", title=N_("Top users of file systems"), icon="hdd-network", access=STAFF, order=63,
@@ -261,12 +265,9 @@ TOP_LUSTRE = Page(
     head=common.head("/top/lustre", N_("Top users of file systems"), N_("File operations and bandwidth by person, account or job, over the chosen time range.")),
     sections=(
         Section(
-            key="load", title=N_("File systems"), query=query, access=STAFF, eager=True, in_contents=False,
+            key="load", title="", query=query, access=STAFF, eager=True, in_contents=False,
             needs=needs_of(*(make(PLAIN, by) for by in BY for make in (top_batches.operations, top_batches.bytes_moved))),
-            blocks=(
-                Block(key="choices", title="", draw=draw_choices, bare=True, height=40),
-                Block(key="heaviest", title=N_("The heaviest"), draw=draw_heaviest, csv="heaviest", height=400),
-            ),
+            blocks=(Block(key="choices", title="", draw=draw_choices, bare=True, height=40),),
             panels=(
                 Panel(key="operations", title=N_("File operations"), unit=N_("a second"), frame="operations", figure=operations_figure,
                       help=HELP_OPERATIONS, wide=True, needs=needs_of(top_batches.operations(PLAIN, "user"))),
@@ -274,6 +275,11 @@ TOP_LUSTRE = Page(
                       help=N_("What was read from and written to the file systems. Files that nodes keep in memory do not show."), wide=True,
                       needs=needs_of(top_batches.bytes_moved(PLAIN, "user"))),
             ),
+        ),
+        # the same questions once more, which the cache answers
+        Section(
+            key="heaviest", title=N_("The heaviest"), query=query, access=STAFF, eager=True, in_contents=False,
+            blocks=(Block(key="heaviest", title=N_("Most operations first"), draw=draw_heaviest, csv="heaviest", height=400, help=HELP_HEAVIEST),),
         ),
     ),
 )  # fmt: skip

@@ -74,7 +74,7 @@ def _measures() -> tuple[Column, ...]:
         Column(key="cores", title=N_("Cores"), kind="number", help=N_("Allocated cores")),
         Column(key="cores_used", title=N_("Used cores"), kind="bar", draw=lambda row: common.used_cell(row, "cores_used", "cores", "", CORES),
                help=N_("Cores busy over the last minutes, and their share of those allocated")),
-        Column(key="memory", title=N_("Allocated memory"), kind="bytes", help=N_("Memory allocated, from accounting")),
+        Column(key="memory", title=N_("Memory"), kind="bytes", help=N_("Memory allocated, from accounting")),
         Column(key="memory_peak", title=N_("Peak memory"), kind="bar", draw=lambda row: common.used_cell(row, "memory_peak", "memory", "B", MEMORY),
                help=HELP_MEMORY_PEAK),
     )  # fmt: skip
@@ -90,9 +90,9 @@ def job_columns(about: About) -> tuple[Column, ...]:
         Column(key="node_list", title=N_("Nodes"), draw=lambda row: _nodes_cell(row, about)),
         Column(key="start", title=N_("Started"), kind="time"),
         *_measures(),
-        Column(key="per_core", title=N_("Asked for each core / node has"), kind="bytes", draw=_per_core,
+        Column(key="per_core", title=N_("A core: asked / has"), kind="bytes", draw=_per_core,
                help=N_("Memory allocated for each core of the job, and what a core of its node has")),
-        Column(key="fits", title=N_("Fits an ordinary node"), draw=_fits_cell,
+        Column(key="fits", title=N_("Fits elsewhere"), draw=_fits_cell,
                help=N_("Whether an even part of the job has room on an ordinary node: what it asked for, or at least its peak")),
         Column(key="wasting", title=N_("Wasting"), phone=True, draw=common.wasting_cell, help=N_("What the colours mean is said below the table")),
     )  # fmt: skip
@@ -124,7 +124,7 @@ def legend(frames: Frames, about: About) -> Any:
         (_("Large memory node"), nodes), (_("Ordinary node"), ordinary), (_("Who is judged"), judged),
         (_("Memory"), _("Peak memory of what is allocated, always: %(limits)s.", limits=common.limits(settings, top.memory_bad, top.memory_warn))),
         (_("Cores"), _("Used cores of those allocated: %(limits)s.", limits=common.limits(settings, top.cores_bad, top.cores_warn))),
-        (_("Fits an ordinary node"), _("“Its peak would” takes the highest use so far times %(factor)s.", factor=fmt.number(settings.thresholds.memory_headroom))),
+        (_("Fits elsewhere"), _("On an ordinary node. “Its peak would” takes the highest use so far times %(factor)s.", factor=fmt.number(settings.thresholds.memory_headroom))),
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ TOP_MEMORY = Page(
     head=common.head("/top/memory", N_("Large memory nodes now"), N_("Jobs on nodes with much memory for each core, and whether they need it.")),
     sections=(
         Section(
-            key="now", title=N_("Large memory now"), query=memory_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=memory_query, access=STAFF, eager=True, in_contents=False,
             needs=needs_of(top_batches.large_nodes(PLAIN, 0), top_batches.each_job(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_tiles, bare=True, height=120),

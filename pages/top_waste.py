@@ -64,7 +64,7 @@ def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) 
     """`rows`: ranked(). `points`: the rows whose efficiency is known, as who, hours, efficiency, poor. `poor`: the heavy and poor
     ones. `coverage`: (runs summarised, runs finished), or the error that stands for it."""
     by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
-    asked = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": view.narrow}
+    asked: dict[str, Any] = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": view.narrow}
     found = sources.pool.gather({"sums": lambda: totals(sources, by=(by,), **asked), "coverage": lambda: coverage(sources, **asked)}, 9.0, "portal")
     if isinstance(found["sums"], TurtleError):
         raise found["sums"]
@@ -72,6 +72,14 @@ def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) 
     seen = rows[rows["efficiency"].notna()]
     points = pd.DataFrame({"who": seen[by], by: seen[by], "hours": seen["judged_hours"], "efficiency": seen["efficiency"], "poor": seen["poor"]})
     return {"rows": rows, "points": points.reset_index(drop=True), "poor": rows[rows["poor"]].reset_index(drop=True), "coverage": found["coverage"]}
+
+
+def who_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
+    """`rows`, `poor`: as query() has them."""
+    by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
+    sums = totals(sources, viewer=viewer, since=when.start, until=when.end, by=(by,), narrow=view.narrow)
+    rows = ranked(sums, by, what, sources.settings)
+    return {"rows": rows, "poor": rows[rows["poor"]].reset_index(drop=True)}
 
 
 def worst_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
@@ -230,6 +238,7 @@ HELP_SCATTER = N_(
     "Each mark is a person or an account: to the right who was allocated much, at the bottom who used little of it. A poor ratio matters "
     "only with hours behind it, so the shaded corner is where a word from you saves most. Hover for the name, click to open."
 )
+HELP_POOR = N_("The list of the shaded corner of the chart: enough hours, and a poor ratio.")
 TOP_WASTE = Page(
     key="top_waste", module="top", path="/top/waste", title=N_("Waste"), icon="graph-up", access=STAFF, order=64, in_menu=False, staff_menu=True,
     subject=lambda params: view_of(params, what=WHAT, by=BY), filters=(*PARAMETERS, "what", "by"),
@@ -238,17 +247,22 @@ TOP_WASTE = Page(
     head=common.head("/top/waste", N_("Waste over time"), N_("Who was allocated hours and did not use them, over the chosen time range.")),
     sections=(
         Section(
-            key="waste", title=N_("Who"), query=query, access=STAFF, eager=True, in_contents=False,
+            key="waste", title="", query=query, access=STAFF, eager=True, in_contents=False,
             blocks=(
                 Block(key="choices", title="", draw=draw_choices, bare=True, height=60),
                 Block(key="tiles", title="", draw=draw_tiles, bare=True, height=120),
-                Block(key="rows", title=N_("Most wasted first"), draw=draw_rows, csv="rows", height=500,
-                      help=N_("Memory used is the peak of each run over all of its time, so memory waste is rather too low. A run counts whole at its end.")),
-                Block(key="poor", title=N_("Heavy and poor"), draw=draw_poor, csv="poor", height=120),
             ),
             panels=(
                 Panel(key="scatter", title=N_("How much against how well"), unit=N_("allocated, and the share used"), frame="points", figure=scatter,
                       help=HELP_SCATTER, wide=True, scope="cluster"),
+            ),
+        ),
+        Section(
+            key="who", title=N_("Who"), query=who_query, access=STAFF, eager=True, in_contents=False,
+            blocks=(
+                Block(key="poor", title=N_("Heavy and poor"), draw=draw_poor, csv="poor", height=120, help=HELP_POOR),
+                Block(key="rows", title=N_("Most wasted first"), draw=draw_rows, csv="rows", height=500,
+                      help=N_("Memory used is the peak of each run over all of its time, so memory waste is rather too low. A run counts whole at its end.")),
             ),
         ),
         Section(

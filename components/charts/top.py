@@ -90,9 +90,8 @@ def how_much_how_well(
         "type": "log", "range": [float(np.log10(low)), float(np.log10(high))], "showgrid": False, "zeroline": False, "fixedrange": True,
         "dtick": 1, "tickformat": ",~r", "title": {"text": graph.plain(unit), "standoff": 6},
     }  # fmt: skip
-    # an annotation on a logarithmic axis is placed by the logarithm
     page["annotations"] = [{
-        "text": _("heavy and poor"), "xref": "x", "yref": "y", "x": float(np.log10(high)), "y": poor * 100, "xanchor": "right", "yanchor": "bottom",
+        "text": _("heavy and poor"), "xref": "paper", "yref": "y", "x": 1, "y": poor * 100, "xanchor": "right", "yanchor": "bottom",
         "showarrow": False, "font": {"size": 11},
     }]  # fmt: skip
     corner = {
