@@ -47,12 +47,12 @@ def _has_gpus(about: About) -> bool:
 
 TIMELINE = (
     Panel(
-        key="jobs", title=N_("Jobs on the node"), unit=N_("a row each, or by person"), frame="bars", figure=gantt.by_person, wide=True,
+        key="jobs", title=N_("Jobs on the node"), unit=N_("coloured by their share of the cores"), frame="bars", figure=gantt.by_person, wide=True,
         help=N_("Each bar is a job, from its start to its end as Slurm recorded them; the darker, the more of the node's cores it was given. The row on "
                 "top shows when the node was down, drained or reserved. A click opens the job. With many jobs those of a person share rows."),
     ),
     Panel(
-        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("a row each GPU"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
+        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("coloured by their share of the cores"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
         needs=metrics("slurm_job_utilization_gpu"),
         help=N_("Which job held which GPU, as the metrics saw it. A row without bars is a GPU that was given to nobody you may see."),
     ),
@@ -128,7 +128,7 @@ def span(sources: Sources, viewer: Viewer, subject: NodeView, now: int) -> tuple
 
 
 NODE = Page(
-    key="node", module="nodes", path="/node/<name>", title=N_("Node"), icon="hdd-rack", access=NODE_USER_OR_STAFF, sections=SECTIONS,
+    key="node", module="nodes", path="/node/<name>", title=N_("Node"), icon="hdd-network", access=NODE_USER_OR_STAFF, sections=SECTIONS,
     subject=node_query.subject_of, head=head, span=span, in_menu=False, filters=tuple(name for name in PARAMETERS if name != "node"),
     needs=(Need(kind="database", name="slurm"),), description=N_("One node: what runs on it, who held it when, what it used, when it was out of service."),
     crumbs=lambda subject: ((N_("Nodes"), "/nodes"), (subject.id, "")),

@@ -56,13 +56,13 @@ def _ways(subject: NodeView, order: list[str], viewer: Viewer, settings: Setting
     ways = []
     if subject.id in order:
         place = order.index(subject.id)
-        for there, icon, text in ((place - 1, "chevron-left", N_("Previous node")), (place + 1, "chevron-right", N_("Next node"))):
+        for there, words, text in ((place - 1, "‹ {}", N_("Previous node")), (place + 1, "{} ›", N_("Next node"))):
             if 0 <= there < len(order):
                 name = order[there]
-                words = [parts.icon(icon), html.Span(name)] if icon == "chevron-left" else [html.Span(name), parts.icon(icon)]
-                ways.append(html.Span(parts.page_link(words, link(settings, f"/node/{name}", **carried), "tt-btn tt-btn-small"), title=_(text)))
+                way = parts.page_link(words.format(name), link(settings, f"/node/{name}", **carried), "tt-btn tt-btn-small")
+                ways.append(html.Span(way, title=_(text)))
     text = _("All nodes") if viewer.is_staff else _("Nodes of my jobs")
-    ways.append(parts.page_link([parts.icon("hdd-rack"), html.Span(text)], link(settings, "/nodes", **carried), "tt-btn tt-btn-small"))
+    ways.append(parts.page_link([parts.icon("hdd-network"), html.Span(text)], link(settings, "/nodes", **carried), "tt-btn tt-btn-small"))
     return ways
 
 
@@ -77,7 +77,7 @@ def _given(count: float | None, words: str) -> str:
 
 
 def tiles(frames: Frames, about: About) -> Any:
-    """Cores, memory, GPUs, load, power and local disk of the node now."""
+    """Cores with the load, memory, GPUs, power and local disk of the node now."""
     now = frames.get("now")
     cores, jobs = _held(frames, "cores_alloc"), _held(frames, "jobs")
     if isinstance(now, TurtleError) or now is None:
@@ -87,14 +87,16 @@ def tiles(frames: Frames, about: About) -> Any:
     whole, free = value_of(now, "memory"), value_of(now, "free_memory")
     used = whole - free if whole is not None and free is not None else None
     running = ngettext("%(num)s job", "%(num)s jobs", int(jobs)) if jobs is not None else ""
-    notes = [part for part in (_given(cores, fmt.number(cores)), running) if part]
+    load = value_of(now, "load")
+    waiting = _("load %(load)s", load=fmt.number(load)) if load is not None else ""
+    notes = [part for part in (_given(cores, fmt.number(cores)), running, waiting) if part] if jobs else [_("no job"), waiting] if jobs == 0 else [waiting]
     found = [
         parts.tile(_("Cores busy"), fmt.number(busy), base=_of(fmt.number(threads), threads), share=share(busy, threads), note=" · ".join(notes)),
         parts.tile(
             _("Memory used"), fmt.bytes_(used), base=_of(fmt.bytes_(whole), whole), share=share(used, whole),
-            note=_given(_held(frames, "memory_alloc"), fmt.bytes_(_held(frames, "memory_alloc"))),
+            note=_given(_held(frames, "memory_alloc"), fmt.bytes_(_held(frames, "memory_alloc"))) if jobs else "",
         ),
-        _gpus(frames, now), _load(now, threads), _power(now), _disk(now),
+        _gpus(frames, now), _power(now), _disk(now),
     ]  # fmt: skip
     return parts.tiles(*found)
 
@@ -112,15 +114,6 @@ def _gpus(frames: Frames, now: Any) -> Any:
     if cards and given and given > cards:  # slices: more than there are cards
         return parts.tile(_("GPU slices busy"), fmt.number(busy or 0), base=_of(fmt.number(given), given), share=share(busy or 0, given), note=note)
     return parts.tile(_("GPUs busy"), fmt.number(busy or 0), base=_of(fmt.number(cards), cards), share=share(busy or 0, cards), note=note)
-
-
-def _load(now: Any, threads: float | None) -> Any:
-    load = value_of(now, "load")
-    if load is None:
-        return None
-    each = share(load, threads)
-    note = _("%(share)s of the hardware threads wanted", share=fmt.percent(each)) if each is not None else ""
-    return parts.tile(_("Load"), fmt.number(load), note=note, role="waste" if each and each > 1.2 else "used", share=each)
 
 
 def _power(now: Any) -> Any:

@@ -211,40 +211,42 @@ def _gpu_bars(frame: Any, held_by: pd.DataFrame, viewer: Viewer) -> Any:
     return whole if len(whole) else NoData(Why.NO_DATA, "gpu")
 
 
-def _people(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> bool:
-    found = tried(lambda: jobs(sources, viewer, subject, when))
-    return isinstance(found, pd.DataFrame) and len(found) + found.attrs.get("others", 0) > MANY_JOBS
+def _many(known: Any) -> bool:
+    return isinstance(known, pd.DataFrame) and len(known) + known.attrs.get("others", 0) > MANY_JOBS
 
 
-def _by_job(sources: Sources, viewer: Viewer, frame: Any) -> Any:
+def _by_job(viewer: Viewer, frame: Any, known: Any) -> Any:
+    """Folded for the viewer, with what jobs were given; attrs["ids"]: how Slurm writes the jobs' ids, by raw id."""
     if isinstance(frame, TurtleError):
         return frame
-    given = job_frames.part(frame, job="allocated")
-    busy = frame.loc[:, frame.columns.get_level_values("job") != "allocated"]
+    given = frame.columns.get_level_values("job") == "allocated"
+    busy = frame.loc[:, ~given]
     busy.attrs = dict(frame.attrs)
     found = node_frames.folded(busy, viewer)
-    if not given.columns.empty:
-        column = pd.DataFrame(given.to_numpy().sum(axis=1, keepdims=True), index=frame.index)
+    attrs = found.attrs
+    if given.any():
+        column = pd.DataFrame(frame.loc[:, given].to_numpy().sum(axis=1, keepdims=True), index=frame.index)
         column.columns = pd.MultiIndex.from_tuples([("", "", "allocated")], names=found.columns.names)
-        attrs, found = found.attrs, pd.concat([found, column], axis=1)
-        found.attrs = attrs
+        found = pd.concat([found, column], axis=1)
+    ids = dict(zip(known["id_job"].astype(str), known["job_id"], strict=True)) if isinstance(known, pd.DataFrame) else {}
+    found.attrs = attrs | {"ids": ids}
     return found
 
 
 def cpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`cores`: levels user, account, job (folded; job "allocated": cores given to jobs). `modes`: level mode, and `all`."""
-    settings, people = sources.settings, _people(sources, viewer, subject, when)
-    batches = (node_batches.by_job(settings, "cores", people=people), node_batches.modes(settings))
+    settings, known = sources.settings, tried(lambda: jobs(sources, viewer, subject, when))
+    batches = (node_batches.by_job(settings, "cores", people=_many(known)), node_batches.modes(settings))
     found = ask(sources, viewer, subject, batches, when)
-    return _said({"cores": _by_job(sources, viewer, found[batches[0].key]), "modes": found[batches[1].key]})
+    return _said({"cores": _by_job(viewer, found[batches[0].key], known), "modes": found[batches[1].key]})
 
 
 def memory(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`memory`: levels user, account, job (folded; bytes). `kinds`: level metric (node_memory_*; bytes)."""
-    settings, people = sources.settings, _people(sources, viewer, subject, when)
-    batches = (node_batches.by_job(settings, "memory", people=people), node_batches.kernel_memory(settings))
+    settings, known = sources.settings, tried(lambda: jobs(sources, viewer, subject, when))
+    batches = (node_batches.by_job(settings, "memory", people=_many(known)), node_batches.kernel_memory(settings))
     found = ask(sources, viewer, subject, batches, when)
-    return _said({"memory": _by_job(sources, viewer, found[batches[0].key]), "kinds": found[batches[1].key]})
+    return _said({"memory": _by_job(viewer, found[batches[0].key], known), "kinds": found[batches[1].key]})
 
 
 def gpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

@@ -32,7 +32,7 @@
   }
   function colour(trace) {
     const meta = trace.meta || {};
-    if (meta.scale && trace.type === "bar") { trace.marker.colorscale = [[0, seen(T.css(meta.scale), 0.22)], [1, T.css(meta.scale)]]; return; }
+    if (meta.scale && trace.type === "bar") { trace.marker.colorscale = [[0, seen(T.css(meta.scale), 0.35)], [1, T.css(meta.scale)]]; return; }
     if (meta.scale) { trace.colorscale = [[0, seen(T.css(meta.scale), 0.05)], [1, T.css(meta.scale)]]; return; }
     const names = Array.isArray(meta.color) ? meta.color : null;
     if (names) { trace.marker = Object.assign({}, trace.marker, { color: names.map(T.css) }); return; }

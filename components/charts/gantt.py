@@ -16,7 +16,8 @@ from components.text import _, ngettext
 
 EACH_ITS_ROW = 24  # jobs up to which each has a row of its own; above, those of a person share rows
 MOST_BARS = 500  # bars drawn one by one; the shorter ones beyond are drawn together
-ROW, ROOM = 22, 64  # pixels of a row, and of all the rest
+ROW, ROOM = 22, 44  # pixels of a row, and of all the rest
+LEAST = 240  # pixels of a chart
 THINNEST = 500  # a bar is never thinner than the chart's width through this
 SPELL_ROLES = (("DOWN", "bad"), ("FAIL", "bad"), ("NOT_RESPONDING", "bad"), ("DRAIN", "waste"), ("RESERVED", "info"))
 
@@ -81,6 +82,7 @@ def rows_of(jobs: Sequence[dict[str, Any]], about: About, group: Callable[[dict[
     found: list[Row] = []
     for name in sorted(groups, key=lambda text: (len(text) if text.startswith("GPU ") else 0, text)):
         mine, short = groups[name]
+        name = name or _("yours") if len(jobs) > EACH_ITS_ROW else name
         if alone and len(jobs) <= EACH_ITS_ROW:
             ordered = sorted(mine, key=lambda job: (job["start"], job["id_job"]))
             found += [Row(name=f"{name} {job['job_id']}".strip(), group=name, bars=[job]) for job in ordered]
@@ -118,7 +120,7 @@ def _bars(places: list[tuple[int, dict[str, Any]]], about: About, **more: Any) -
     now = about.when.now
     base = [int(job["start"] * 1000) for _place, job in places]
     return {
-        "type": "bar", "orientation": "h", "y": [place for place, _job in places], "base": base, "width": 0.74,
+        "type": "bar", "orientation": "h", "y": [place for place, _job in places], "base": base,
         "x": [int(max((ends(job, now) - job["start"]) * 1000, thin)) for _place, job in places],
         "hovertemplate": "%{hovertext}<br>" + _("from %(time)s", time="%{customdata|%-d %b %H:%M}") + "<extra></extra>", "showlegend": False, **more,
     }  # fmt: skip
@@ -166,7 +168,10 @@ def chart(rows: Sequence[Row], traces: list[dict[str, Any]], about: About) -> Fi
     edges = [place for place in range(1, len(rows)) if rows[place].group != rows[place - 1].group]
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "layer": "below", "line": {"width": 0.6}, "opacity": 0.35}
     lines = [{**line, "y0": place - 0.5, "y1": place - 0.5} for place in edges]
-    size = {"height": ROOM + ROW * max(len(rows), 3), "barmode": "overlay", "hovermode": "closest", "shapes": lines}
+    height = max(ROOM + ROW * len(rows), LEAST)
+    thick = min(0.76 * ROW / ((height - ROOM) / max(len(rows), 1)) * 1.4, 0.76)  # few rows are no reason for fat bars
+    traces = [{**trace, "width": round(thick, 3)} for trace in traces]
+    size = {"height": height, "barmode": "overlay", "hovermode": "closest", "shapes": lines}
     return {"data": traces, "layout": {**page, **size}}
 
 
@@ -176,7 +181,8 @@ def by_person(frame: pd.DataFrame, about: About) -> Figure:
     jobs = [one for one in everything if one["kind"] == "job"]
     spells = [one for one in everything if one["kind"] != "job"]
     cores = frame.attrs.get("cores")
-    rows = rows_of(jobs, about, lambda job: str(job.get("user") or ""), alone=True)
+    mine = about.viewer.name if not about.viewer.is_staff else None
+    rows = rows_of(jobs, about, lambda job: "" if job.get("user") == mine else str(job.get("user") or ""), alone=True)
     head = [Row(name=_("Node"), group="", bars=spells)]
     return chart([*head, *rows], [*spell_trace(spells, about), *job_trace(rows, about, cores, 1)], about)
 

@@ -7,6 +7,7 @@ import pandas as pd
 from components import graph
 from components.charts import disk, network
 from components.charts.common import gpu_name, many
+from components.links import link
 from components.needs import PLAIN, metrics, needs_of
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
@@ -29,25 +30,26 @@ KINDS = {
 
 
 def job_names(frame: pd.DataFrame, about: About) -> list[str]:
-    """One name a column of levels user, account, job: the person and the id; the sum of the rest says how it came about."""
-    names = []
+    """One name a column of levels user, account, job: the person (for staff) and the job's id; the rest is called what it is."""
+    ids, names = frame.attrs.get("ids", {}), []
     for user, _account, job in frame.columns:
         if job == OTHERS:
             names.append(_("other jobs") if about.viewer.is_staff else _("jobs of others"))
         else:
-            names.append(" ".join(text for text in ((str(user) if about.viewer.is_staff else ""), str(job)) if text) or str(user))
+            whose = str(user) if about.viewer.is_staff or not job else ""
+            names.append(" ".join(text for text in (whose, str(ids.get(str(job), job))) if text))
     return names
 
 
 def _stack(frame: pd.DataFrame, about: About, unit: str, top: float | None, allocated: pd.Series | None = None) -> Figure:
-    step = frame.attrs.get("step")
-    traces = [
-        graph.line(frame.iloc[:, place], name, "muted" if frame.columns[place][-1] == OTHERS else place, step=step)
-        for place, name in enumerate(job_names(frame, about))
-    ]
-    # a job that is not there holds nothing: a gap in one layer would tear those above it
-    for trace in traces:
-        trace["y"] = pd.Series(trace["y"]).fillna(0).to_numpy()
+    step, traces = frame.attrs.get("step"), []
+    for place, name in enumerate(job_names(frame, about)):
+        job = str(frame.columns[place][-1])
+        # a job that is not there holds nothing: a gap in one layer would tear those above it
+        trace = graph.line(frame.iloc[:, place].fillna(0), name, "muted" if job == OTHERS else place, step=step)
+        if job.isdigit():
+            trace["meta"]["href"] = link(about.settings, f"/job/{job}")
+        traces.append(trace)
     return graph.figure(traces, unit=unit, about=about, stacked=True, y_max=top, allocated=allocated, named_alone=True)
 
 
