@@ -57,19 +57,25 @@ def head(settings: Settings, viewer: Viewer, view: PersonView, full_name: str, w
 
 def draw_now(frames: Frames, about: About) -> Any:
     """What is held and used now, what was found, and how the last 30 days were used."""
-    own = about.subject.id == about.viewer.name
+    later = [_found_tile(frames["found"]), *_month_tiles(frames["month"])]
+    return html.Div([parts.tiles(*_use_tiles(frames, about), *later), _use_note(frames)])
+
+
+def _use_tiles(frames: Frames, about: About) -> list[Any]:
     use = frames["use"]
-    tiles = [] if isinstance(use, TurtleError) else use_tiles(frames)
-    tiles += [_found_tile(frames["found"]), *_month_tiles(frames["month"])]
-    notes = []
     if isinstance(use, TurtleError):
-        notes.append(parts.notice(error_sentence(use), "warn"))
-    elif isinstance(frames["used"], TurtleError) and use.held.cores:
-        notes.append(parts.notice(error_sentence(frames["used"]), "warn"))
-    if not isinstance(use, TurtleError) and not (use.running or use.pending or use.suspended):
-        idle = _("You have no jobs running or waiting.") if own else _("No jobs running or waiting.")
-        tiles = [parts.tile(_("Jobs now"), fmt.number(0), note=idle), *[tile for tile in tiles[len(use_tiles(frames)):]]]
-    return html.Div([parts.tiles(*tiles), *notes])
+        return []
+    if use.running or use.pending or use.suspended:
+        return use_tiles(frames)
+    own = about.subject.id == about.viewer.name
+    return [parts.tile(_("Jobs now"), fmt.number(0), note=_("You have no jobs running or waiting.") if own else _("No jobs running or waiting."))]
+
+
+def _use_note(frames: Frames) -> Any:
+    use, used = frames["use"], frames["used"]
+    if isinstance(use, TurtleError):
+        return parts.notice(error_sentence(use), "warn")
+    return parts.notice(error_sentence(used), "warn") if isinstance(used, TurtleError) and use.held.cores else None
 
 
 def _found_tile(found: Any) -> Any:
@@ -98,6 +104,8 @@ def _hours_tile(label: str, month: pd.Series, key: str) -> Any:
     part = used / judged
     role = "used" if part >= 0.5 else "waste"
     note = _("%(share)s used, %(wasted)s wasted", share=fmt.percent(part), wasted=fmt.number(wasted))
+    if held > judged * 1.02:
+        note += " · " + _("of %(hours)s more the use is not known", hours=fmt.number(held - judged))
     return parts.tile(label, fmt.number(used), base=_("of %(whole)s", whole=fmt.number(judged)), share=part, role=role, note=note)
 
 

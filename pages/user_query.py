@@ -136,16 +136,17 @@ def findings_query(sources: Sources, viewer: Viewer, subject: PersonView, when: 
 
 
 def days_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Frames:
-    """Frames cores and gpus over the range: one row a UTC day (index time), columns allocated, used (core-hours, GPU-hours); 0 on
-    days without finished runs."""
+    """Frames cores and gpus over the range: one row a UTC day (index time), columns used, wasted, unknown (core-hours, GPU-hours; held
+    by runs whose use is not known), which add up to what was allocated; 0 on days without finished runs."""
     name = check(viewer, subject.id)
     since, until = when.start // DAY * DAY, when.end
     found = totals_by_day(sources, viewer=viewer, since=since, until=until + 1, by=(), narrow=Narrow(user=name)).set_index("day")
     days = range(since, until + 1, DAY)
     frames: dict[str, Any] = {}
     for key, amount in (("cores", "core_hours"), ("gpus", "gpu_hours")):
-        table = found[[amount, f"{amount}_used", f"{amount}_wasted"]].reindex(days, fill_value=0.0)
-        table.columns = pd.Index(["allocated", "used", "wasted"], dtype="str")
+        unknown = (found[amount] - found[f"{amount}_judged"]).clip(lower=0.0)
+        parts = {"used": found[f"{amount}_used"], "wasted": found[f"{amount}_wasted"], "unknown": unknown}
+        table = pd.DataFrame(parts).reindex(days, fill_value=0.0).astype("float64")
         table.index = pd.DatetimeIndex(pd.to_datetime(list(days), unit="s", utc=True), name="time")
         table.attrs = {"step": DAY}
         frames[key] = table

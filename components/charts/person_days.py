@@ -1,4 +1,4 @@
-"""Core-hours and GPU-hours of finished runs by day: allocated and used."""
+"""Core-hours and GPU-hours of finished runs by day: allocated, by what became of them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from components.text import N_, _
 
 
 def days(frame: pd.DataFrame, about: About) -> Figure:
-    """Hours by the UTC day in which runs ended; the space between the area and the dashed line was not used."""
-    last = frame.iloc[[-1]].set_axis(frame.index[[-1]] + pd.Timedelta(frame.attrs["step"], "s"))
-    whole = pd.concat([frame, last])  # a step's last day is as wide as the others
+    """Hours by the UTC day in which runs ended: used, wasted and not known, on each other; together what was allocated."""
     step = frame.attrs["step"]
-    traces = [graph.line(whole["used"], _("used"), role="used", fill=True, steps=True, step=step)]
-    return graph.figure(traces, unit="", about=about, allocated=whole["allocated"])
+    last = frame.iloc[[-1]].set_axis(frame.index[[-1]] + pd.Timedelta(step, "s"))
+    whole = pd.concat([frame, last])  # a step's last day is as wide as the others
+    names = {"used": (_("used"), "used"), "wasted": (_("wasted"), "waste"), "unknown": (_("use not known"), "muted")}
+    traces = [graph.line(whole[key], name, role=role, steps=True, step=step) for key, (name, role) in names.items() if key != "unknown" or whole[key].any()]
+    return graph.figure(traces, unit="", about=about, stacked=True)
 
 
 def _has(frame: str) -> Callable[[About], bool]:
-    return lambda about: not isinstance(about.frames.get(frame), pd.DataFrame) or bool(about.frames[frame]["allocated"].any())
+    return lambda about: not isinstance(about.frames.get(frame), pd.DataFrame) or bool(about.frames[frame].to_numpy().any())
 
 
 HELP = N_(
-    "Hours of the runs that ended on each day (UTC), over the chosen range: a run counts whole on the day it ended. Allocated counts "
-    "all runs, used those whose use is known."
+    "Hours allocated to the runs that ended on each day (UTC), over the chosen range, by what became of them. A run counts whole on "
+    "the day it ended. Of some runs it is not known what they used: too short to be measured, or not measured."
 )
 PANELS = (
     Panel(key="days_cores", title=N_("Core-hours by day"), unit=N_("core-hours a day"), frame="cores", figure=days, help=HELP),

@@ -33,6 +33,7 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "jobs": ("/jobs?user=alice", frozenset({"owner", "staff"})),
     "job": ("/job/1", frozenset({"owner", "staff"})),
     "compare": ("/jobs/compare?ids=1,30", frozenset({"owner", "staff"})),
+    "user": ("/user/alice", frozenset({"owner", "staff"})),
     **{page: (path, frozenset({"staff"})) for page, path in (
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
