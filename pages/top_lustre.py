@@ -246,7 +246,8 @@ def draw_heaviest(frames: Frames, about: About) -> Any:
         Column(key="written_total", title=N_("Written in all"), kind="bytes", help=N_("Mean times the length of the range")),
     ]  # fmt: skip
     if by != "job":
-        columns.append(Column(key="then", title=N_("Who did it"), draw=lambda row: _jobs_then(row, about), help=N_("Those that did it then: the same range, one step closer")))
+        said = N_("Those that did it then: the same range, one step closer")
+        columns.append(Column(key="then", title=N_("Who did it"), draw=lambda row: _jobs_then(row, about), help=said))
     return table(frame, columns, filtered=True, empty=N_("Nobody used the file systems in this range."))
 
 

@@ -124,7 +124,8 @@ def legend(frames: Frames, about: About) -> Any:
         (_("Large memory node"), nodes), (_("Ordinary node"), ordinary), (_("Who is judged"), judged),
         (_("Memory"), _("Peak memory of what is allocated, always: %(limits)s.", limits=common.limits(settings, top.memory_bad, top.memory_warn))),
         (_("Cores"), _("Used cores of those allocated: %(limits)s.", limits=common.limits(settings, top.cores_bad, top.cores_warn))),
-        (_("Fits elsewhere"), _("On an ordinary node. “Its peak would” takes the highest use so far times %(factor)s.", factor=fmt.number(settings.thresholds.memory_headroom))),
+        (_("Fits elsewhere"),
+         _("On an ordinary node. “Its peak would” takes the highest use so far times %(factor)s.", factor=fmt.number(settings.thresholds.memory_headroom))),
     )  # fmt: skip
 
 
