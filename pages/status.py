@@ -11,12 +11,13 @@ from dash import html
 
 from components import format as text
 from components import graph, parts
+from components.filterbar import filter_bar
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence
-from core.errors import NoData, TurtleError, Why
+from core.errors import BadInput, NoData, TurtleError, Why
 from core.gpus import model_of
-from core.subjects import CLUSTER as WHOLE
+from core.narrow import PARAMETERS, ClusterView, view_of
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import share
@@ -26,6 +27,7 @@ from datasources.prometheus.cluster_batches import CLUSTER, CLUSTER_USED, GAUGES
 from datasources.prometheus.run import fetch
 from datasources.slurm.cluster import cluster_now
 from datasources.sources import Sources
+from pages import status_narrow
 from pages.status_mine import MINE
 
 DAY = 86400
@@ -180,11 +182,22 @@ def use_figure(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure(drawn, unit=str(frame.attrs.get("unit", "")), about=about, y_max=top)
 
 
-def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
-    """The cluster's name and what the site says of it; anonymous visitors get no personal section."""
+def subject_of(params: Mapping[str, str]) -> ClusterView:
+    """The cluster, or the part staff narrow it to; names that cannot be are no narrowing: the page is open to everybody."""
+    try:
+        return view_of(params)
+    except BadInput:
+        return ClusterView()
+
+
+def head(sources: Sources, viewer: Viewer, subject: ClusterView, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
+    """The cluster's name and what the site says of it; anonymous visitors get no personal section, staff may narrow it."""
     site = sources.settings.site
     above = html.Div([html.H1(site.title), html.P(site.intro, className="tt-head-sub") if site.intro else None], className="tt-hero")
-    return site.title, above, None if viewer.signed_in else ("now", "use", "free")
+    keys = status_narrow.KEYS if subject.holds(viewer) else ("now", "mine", "use", "free") if viewer.signed_in else ("now", "use", "free")
+    if not viewer.is_staff:
+        return site.title, above, keys
+    return site.title, html.Div([above, filter_bar(sources.settings, subject, "/", viewer=viewer)]), keys
 
 
 HELP_CORES = N_(
@@ -214,7 +227,8 @@ PAGE = Page(
     icon="activity",
     access=ANYONE,
     order=0,
-    subject=lambda params: WHOLE,
+    subject=subject_of,
+    filters=PARAMETERS,
     head=head,
     sections=(
         Section(
@@ -223,6 +237,8 @@ PAGE = Page(
             needs=(Need(kind="exporter", name="slurm_exporter"), *(Need(kind="metric", name=metric) for metric in GAUGES)),
         ),
         MINE,
+        status_narrow.NOW,
+        status_narrow.USE,
         Section(
             key="use", title=N_("Use of the cluster"), query=use_query, access=ANYONE, in_contents=False,
             panels=(

@@ -10,6 +10,7 @@ from datasources.prometheus import (
     job_batches,
     job_batches_node,
     job_batches_user,
+    narrow_batches,
     node_batches,
     quota_batches,
     scheduling_batches,
@@ -20,7 +21,7 @@ from datasources.prometheus.batch import Batch
 
 def all_batches(settings: Settings) -> tuple[Batch, ...]:
     """The batches of all modules that are switched on."""
-    status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED) if settings.module_on("status") else ()
+    status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED, *narrow_batches.all_of(settings)) if settings.module_on("status") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()

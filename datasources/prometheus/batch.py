@@ -10,13 +10,14 @@ from dataclasses import dataclass
 class Target:
     """What a batch is about: only names and numbers the server itself read from Slurm or the settings.
 
-    jobs: raw job ids (slurmjobid). hosts: node names without domain or port. users, accounts: exact names.
+    jobs: raw job ids (slurmjobid). hosts: node names without domain or port. users, accounts, partitions: exact names.
     """
 
     jobs: tuple[int, ...] = ()
     hosts: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -226,18 +226,19 @@ def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tu
     owned = None if viewer.is_staff else associations_of(db, viewer.name or "")
     if owned == ():
         return (), False, False
-    newest = _newest(db, owned, "job_db_inx", "id_job", "id_array_job", "id_user", "job_name", "time_submit")
+    newest = _newest(db, owned, "job_db_inx", "id_array_job", "het_job_id", "id_user", "job_name", "time_submit")
     since = int(sources.clock()) - NEWEST_DAYS * DAY
     condition: ColumnElement[bool] = newest.c.time_submit >= since if viewer.is_staff else newest.c.id_user >= FIRST_PERSON
     statement = (
-        select(newest.c.job_db_inx, newest.c.id_array_job)
+        select(newest.c.job_db_inx, newest.c.id_array_job, newest.c.het_job_id)
         .where(and_(newest.c.job_name.startswith(text, autoescape=True), condition))
         .order_by(newest.c.job_db_inx.desc())
         .limit(40 * most)
     )
-    first: dict[object, int] = {}  # the newest row of each job; an array has many
+    first: dict[object, int] = {}  # the newest row of each job; an array has many, and one of several components, too
     for row in db.rows(statement):
-        first.setdefault(("array", row["id_array_job"]) if row["id_array_job"] else row["job_db_inx"], int(row["job_db_inx"]))
+        whole = ("array", row["id_array_job"]) if row["id_array_job"] else ("het", row["het_job_id"]) if row["het_job_id"] else row["job_db_inx"]
+        first.setdefault(whole, int(row["job_db_inx"]))
     picked = list(first.values())[:most]
     found = select_runs(sources, viewer, lambda tables: tables.job.c.job_db_inx.in_(picked)) if picked else []
     hits = tuple(_hit(run, str(run.array_job or run.job_id)) for run in sorted(found, key=lambda run: -run.job_db_inx))
