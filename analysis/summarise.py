@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.facts import FACTS_VERSION, JobFacts, job_facts
 from analysis.findings import Finding, count, findings, stored
 from analysis.rightsize import History
+from analysis.scheduling import keep_days
 from analysis.summary_metrics import metrics_of
 from core.viewer import PORTAL
 from datasources.portal.facts import history, older_than, store_facts, store_nodes, summary_place
@@ -120,7 +121,8 @@ def summarise(
 
     Each batch is stored in one transaction with the place reached, so that it may be interrupted at any moment: the next
     call goes on there. Ends when it has caught up, after `limit` runs, or before the next batch once `stop()` is true.
-    Then summaries of an older version are brought up, see renew(). Raises SourceError when accounting, Prometheus or the
+    Then summaries of an older version are brought up, see renew(), and without a limit finished days are counted for the
+    scheduler's statistics, see keep_days(). Raises SourceError when accounting, Prometheus or the
     portal's database is down; what was stored stays.
     """
     done = 0
@@ -137,6 +139,8 @@ def summarise(
         done += len(ready)
         log.info("%d runs summarised", done)
     renew(sources, stop=stop)
+    if limit is None and sources.settings.module_on("scheduling") and not stop():
+        keep_days(sources, stop=stop)
     return done
 
 

@@ -49,7 +49,7 @@ def _group_column(name: str, about: About) -> Column:
         return Column(key=name, title=N_("QOS"), phone=True, draw=lambda row: _narrowed(about, row[name], qos=row[name]))
     if name == "account":
         return Column(key=name, title=N_("Account"), phone=True, draw=lambda row: account_link(about.settings, row[name], **about.subject.narrow.query()))
-    return Column(key=name, title=N_("Size of the job"), kind="number", phone=True, draw=lambda row: html.Span(size_name(row[name]), className="tt-left"))
+    return Column(key=name, title=N_("Size of the job"), kind="time", phone=True, draw=lambda row: size_name(row[name]))  # sorted by its number
 
 
 def _number(key: str, title: str, help_: str = "") -> Column:
@@ -140,11 +140,11 @@ def limit_table(key: str, name: str) -> Draw:
         columns = (
             _group_column(name, about),
             _number("completed", N_("Completed"), N_("Runs that ended in these days in the state COMPLETED")),
-            Column(key="used_median", title=N_("Half used up to"), kind="bar", phone=True, help=N_("Median of run time / time limit of completed runs that had a limit")),
-            Column(key="used_p90", title=N_("Nine of ten up to"), kind="percent", help=N_("90th percentile of run time / time limit")),
+            Column(key="used_median", title=N_("Half took at most"), kind="bar", phone=True, help=N_("Median of run time / time limit of completed runs")),
+            Column(key="used_p90", title=N_("Nine of ten at most"), kind="percent", help=N_("90th percentile of run time / time limit")),
             Column(key="below_tenth", title=N_("Below a tenth"), kind="percent", help=N_("Share of completed runs that took less than a tenth of their limit")),
             Column(key="timeouts", title=N_("Timed out"), kind="number", draw=timeouts),
-            Column(key="timeout_ratio", title=N_("Of completed and timed out"), kind="bar", phone=True, role=_ratio_role, help=N_("timed out / (completed + timed out)")),
+            Column(key="timeout_ratio", title=N_("Timeout ratio"), kind="bar", phone=True, role=_ratio_role, help=N_("timed out / (completed + timed out)")),
             _number("unlimited", N_("No limit"), N_("Completed runs with UNLIMITED time: not judged")),
             _number("no_limit_known", N_("Limit not recorded"), N_("Completed runs whose limit is 0 in accounting: not judged")),
             _number("other", N_("Ended otherwise"), N_("Failed, cancelled, preempted, requeued and so on, after they began")),
@@ -226,8 +226,10 @@ def _wait_tiles(wait: dict[str, Any]) -> list[Any]:
     half, most = (_time(name)(wait) for name in ("queue_median_s", "queue_p90_s"))
     return [
         parts.tile(_("Runs began"), fmt.number(runs, 12), note=held),
-        parts.tile(_("Half began within"), half, note=_("nine of ten within %(time)s", time=most), title=_("from eligible to start")),
-        parts.tile(_("Began within an hour"), fmt.percent(wait["within_hour"]), share=wait["within_hour"], note=_("of being eligible")),
+        parts.tile(
+            _("Half began within"), half, share=wait["within_hour"], title=_("from eligible to start"),
+            note=_("%(share)s within an hour · nine of ten within %(time)s", share=fmt.percent(wait["within_hour"]), time=most),
+        ),
     ]
 
 
@@ -247,7 +249,7 @@ def _limit_tiles(limit: dict[str, Any]) -> list[Any]:
     ratio, used = limit["timeout_ratio"], limit["used_median"]
     judged = _("%(count)s completed runs", count=fmt.number(limit["judged"], 12))
     return [
-        parts.tile(_("Of the time limit"), fmt.percent(used), base=_("used by half"), share=used, note=judged, role="waste" if used < LOW_LIMIT_USE else "used"),
+        parts.tile(_("Time limit used"), fmt.percent(used), base=_("or less by half"), share=used, note=judged, role="waste" if used < LOW_LIMIT_USE else "used"),
         parts.tile(_("Timed out"), fmt.percent(ratio), share=ratio, role=_ratio_role(ratio),
                    note=_("%(part)s of %(whole)s", part=fmt.number(limit["timeouts"], 12), whole=fmt.number(limit["completed"] + limit["timeouts"], 12))),
     ]  # fmt: skip
