@@ -6,6 +6,7 @@ Everything is in the address: the bar is a form that says it, with one chip for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from dash import dcc, html
@@ -38,61 +39,62 @@ def filter_bar(
     if viewer is None or not viewer.is_staff:
         return None
     kept = {name: value for name, value in (params if params is not None else dict(view.extra)).items() if value and name not in PARAMETERS}
-    return bar(settings, path, view.narrow.query(), kept=kept, extra=extra)
+    return bar(settings, Bar(path=path, given=view.narrow.query(), kept=kept, extra=extra))
 
 
-def bar(
-    settings: Settings,
-    path: str,
-    given: Mapping[str, str],
-    *,
-    kept: Mapping[str, str],
-    extra: Sequence[Any] = (),
-    names: Sequence[str] = PARAMETERS,
-    words: Mapping[str, str] | None = None,
-    clear: str | None = None,
-    below: Any = None,
-) -> html.Div:
-    """A bar from its parts: `given` names that hold, `kept` parameters that stay, `words` shown in place of values,
-    `clear` where "Clear" leads (default: this page with `kept` only), `below` a line under the form."""
-    hidden = [html.Div(dcc.Input(type="hidden", name=name, value=value), hidden=True) for name, value in kept.items()]
-    fields = [_field(settings, path, name, given, kept, (words or {}).get(name, "")) for name in names]
-    count = sum(bool(given.get(name)) for name in names)
-    away = clear if clear is not None else link(settings, path, **kept) if count else ""
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A bar's parts. `given`: names that hold. `kept`: what else stays in the address; `sent` of it are fields of `extra`.
+
+    `words` are shown in place of values, `off` is what a name becomes when its chip is taken away, `clear` where "Clear" leads, `below`
+    what stands under the form. `count`: how many of the fields in `extra` narrow, told on a phone, where they are folded away.
+    """
+
+    path: str
+    given: Mapping[str, str]
+    kept: Mapping[str, str] = field(default_factory=dict)
+    names: Sequence[str] = PARAMETERS
+    extra: Sequence[Any] = ()
+    sent: Sequence[str] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    off: Mapping[str, str] = field(default_factory=dict)
+    clear: str = ""
+    below: Any = None
+    count: int = 0
+
+
+def bar(settings: Settings, one: Bar) -> html.Div:
+    """The bar of its parts; on a phone all but the chips is behind a button."""
+    hidden = [html.Div(dcc.Input(type="hidden", name=name, value=value), hidden=True) for name, value in one.kept.items() if name not in one.sent]
+    narrowed = one.count or any(one.given.get(name) for name in one.names)
     buttons = [
         html.Button([parts.icon("filter"), html.Span(_("Filter"))], type="submit", className="tt-btn tt-btn-primary"),
-        parts.page_link(_("Clear"), away, "tt-btn") if away else None,
+        parts.page_link(_("Clear"), one.clear or link(settings, one.path, **dict(one.kept)), "tt-btn") if narrowed else None,
     ]
     form = html.Form(
-        [*fields, *extra, *hidden, html.Div(buttons, className="tt-form-buttons")],
-        action=link(settings, path), method="get", className="tt-form tt-form-row", role="search", **{"aria-label": _("Narrow to")},
+        [*(_field(settings, one, name) for name in one.names), *one.extra, *hidden, html.Div(buttons, className="tt-form-buttons")],
+        action=link(settings, one.path), method="get", className="tt-form tt-form-row", **{"aria-label": _("Narrow to")},
     )  # fmt: skip
+    pill = html.Span(str(one.count), className="tt-pill tt-info") if one.count else None
     opener = html.Button(
-        [parts.icon("filter"), html.Span(_("Filter"))], type="button", className="tt-btn tt-phone-only",
+        [parts.icon("filter"), html.Span(_("Filter")), pill], type="button", className="tt-btn tt-phone-only",
         **{"data-filters": "1", "aria-expanded": "false"},
     )  # fmt: skip
-    return html.Div([opener, html.Div([form, below], className="tt-filter-body")], className="tt-filters tt-narrow")
+    return html.Div([opener, html.Div([form, one.below], className="tt-filter-body")], className="tt-filters tt-narrow")
 
 
-def _field(settings: Settings, path: str, name: str, given: Mapping[str, str], kept: Mapping[str, str], word: str) -> html.Div:
+def _field(settings: Settings, one: Bar, name: str) -> html.Div:
     """One name: a chip with its way out while it holds, and the field to type it in."""
-    value = given.get(name, "")
-    title = _(TITLES[name])
+    value, title = one.given.get(name, ""), _(TITLES[name])
     box = dcc.Input(
         type="text", name=name, value=value, placeholder=_(HINTS[name]) if HINTS[name] else "", className="tt-input", list=f"tt-names-{name}",
         autoComplete="off", spellCheck="false", maxLength=128,
     )  # fmt: skip
-    inside: list[Any] = [html.Label([title, box], className="tt-chip-field")]
-    if value:
-        without = {key: text for key, text in given.items() if key != name}
-        label = [html.Span(f"{title}: "), html.B(word or value)]
-        inside.append(
-            html.Div(
-                [
-                    html.Button(label, type="button", title=_("Change"), **{"data-chip": name}),
-                    dcc.Link(parts.icon("x-lg", _("Remove")), href=link(settings, path, **(dict(kept) | without)), title=_("Remove")),
-                ],
-                className="tt-chip",
-            )
-        )
-    return html.Div(inside, className="tt-name tt-has" if value else "tt-name")
+    label = html.Label([title, box], className="tt-chip-field")
+    if not value:
+        return html.Div(label, className="tt-name")
+    without = {key: text for key, text in (dict(one.kept) | dict(one.given) | {name: one.off.get(name, "")}).items() if text}
+    said = [html.Span(f"{title}: "), html.B(one.words.get(name, value))]
+    away = dcc.Link(parts.icon("x-lg", _("Remove")), href=link(settings, one.path, **without), title=_("Remove"))
+    chip = html.Div([html.Button(said, type="button", title=_("Change"), **{"data-chip": name}), away], className="tt-chip")
+    return html.Div([label, chip], className="tt-name tt-has")

@@ -59,9 +59,19 @@ def head(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -
     """Title and which sections are shown; raises NotFound for somebody else's jobs."""
     name = jobs_query.whose(viewer, subject)
     if name is None:
-        return _("Everybody's jobs"), html.H1(_("Everybody's jobs")), ("list",)
+        title = _everybodys(subject)
+        return title, html.H1(title), ("list",)
     title = _("My jobs") if name == viewer.name else _("Jobs of %(name)s", name=name)
     return title, html.H1(title), None
+
+
+def _everybodys(subject: JobsView) -> str:
+    """The title of a list of everybody's jobs; narrowed to one account or node it names that."""
+    if subject.account and not (subject.node or subject.partition):
+        return _("Jobs of %(name)s", name=subject.account)
+    if subject.node and not (subject.account or subject.partition):
+        return _("Jobs on %(name)s", name=subject.node)
+    return _("Everybody's jobs")
 
 
 HELP = N_(

@@ -8,17 +8,17 @@ from dash import dcc, html
 
 from components import format as fmt
 from components import parts
+from components.filterbar import Bar, bar
 from components.links import link
 from components.records import About
 from components.text import N_, _, ngettext
+from core.narrow import PARAMETERS
 from core.settings import Settings
-from pages.jobs_query import ORDERS, STATES, JobsView
+from pages.jobs_query import EVERYBODY, ORDERS, STATES, JobsView
 
 ORDER_WORDS = {"submit": N_("submitted"), "start": N_("started"), "end": N_("ended"), "id": N_("id")}
-FIELDS = (
-    ("name", "name", N_("Name"), N_("part of the name")), ("id", "ids", N_("Job ids"), N_("12, 15-19, 20_3")),
-    ("account", "account", N_("Account"), ""), ("partition", "partition", N_("Partition"), ""), ("node", "node", N_("Node"), ""),
-)  # fmt: skip
+FIELDS = (("name", "name", N_("Name"), N_("part of the name")), ("id", "ids", N_("Job ids"), N_("12, 15-19, 20_3")))
+NAMES = tuple(name for name in PARAMETERS if name != "user")  # what people other than staff narrow their own jobs to
 
 
 def choice(text: Any, href: str, chosen: bool) -> Any:
@@ -57,19 +57,29 @@ def _field(name: str, value: str, title: str, hint: str) -> html.Label:
     return html.Label([title, dcc.Input(type="text", name=name, value=value, placeholder=hint, className="tt-input", debounce=True)])
 
 
-def _form(about: About) -> html.Form:
-    subject, settings = about.subject, about.settings
-    fields: list[Any] = [_states(subject)]
-    if about.viewer.is_staff:
-        fields.append(_field("user", subject.user, _("Person"), _("login, * for all")))
-    fields += [_field(name, getattr(subject, attribute), _(text), _(hint) if hint else "") for name, attribute, text, hint in FIELDS]
-    kept = subject.query()
-    hidden = {name: kept[name] for name in ("waste", "order", "asc") if name in kept} | dict(subject.span)
-    kept_fields = [html.Div(dcc.Input(type="hidden", name=name, value=value), hidden=True) for name, value in hidden.items()]
-    clear = parts.page_link(_("Clear"), link(settings, "/jobs", **({"user": subject.user} if subject.user else {})), "tt-btn")
-    search = html.Button([parts.icon("filter"), html.Span(_("Filter"))], type="submit", className="tt-btn tt-btn-primary")
-    buttons = html.Div([search, clear if active(subject) else None], className="tt-form-buttons")
-    return html.Form([*fields, *kept_fields, buttons], action=link(settings, "/jobs"), method="get", className="tt-form tt-form-jobs")
+def _clear(settings: Settings, subject: JobsView) -> str:
+    """Everybody's jobs where somebody was chosen, else one's own, of the same range."""
+    whose = {"user": EVERYBODY} if subject.user else {}
+    return link(settings, "/jobs", **whose, **dict(subject.span))
+
+
+def _bar(about: About, below: Any) -> html.Div:
+    subject, settings, staff = about.subject, about.settings, about.viewer.is_staff
+    given = {name: value for name, value in subject.query().items() if name in PARAMETERS and (staff or name != "user")}
+    kept = {name: value for name, value in subject.query().items() if name not in PARAMETERS}
+    if not staff and subject.user:
+        kept["user"] = subject.user
+    extra = [_states(subject), *(_field(name, getattr(subject, attribute), _(text), _(hint)) for name, attribute, text, hint in FIELDS)]
+    count = sum(map(bool, (subject.states, subject.name, subject.ids)))
+    return bar(
+        settings,
+        Bar(
+            path="/jobs", given=given, kept=kept | dict(subject.span), names=PARAMETERS if staff else NAMES, extra=extra,
+            sent=("state", *(name for name, *_rest in FIELDS)), words={"user": _("everybody")} if subject.user == EVERYBODY else {},
+            off={"user": EVERYBODY} if subject.user != EVERYBODY else {}, below=below, count=count,
+            clear=_clear(settings, subject) if staff else link(settings, "/jobs", **({"user": subject.user} if subject.user else {})),
+        ),
+    )  # fmt: skip
 
 
 def active(subject: JobsView) -> int:
@@ -109,9 +119,6 @@ def orders(about: About) -> html.Div:
 
 
 def filters(about: About) -> html.Div:
-    """All filters; on a phone behind one button, so that the jobs come first."""
-    count = active(about.subject)
-    words = [parts.icon("filter"), html.Span(_("Filter")), html.Span(str(count), className="tt-pill tt-info") if count else None]
-    opener = html.Button(words, type="button", className="tt-btn tt-phone-only", **{"data-filters": "1", "aria-expanded": "false"})
+    """All filters, what the list is sorted by and which time it is of."""
     below = html.Div([orders(about), html.Div(_span(about), className="tt-muted tt-small")], className="tt-filter-row")
-    return html.Div([opener, html.Div([_form(about), below], className="tt-filter-body")], className="tt-filters")
+    return _bar(about, below)

@@ -9,7 +9,7 @@ from dash import html
 
 from components import format as fmt
 from components import parts
-from components.links import link
+from components.links import account_link, link, user_link
 from components.present import Names, plain_text
 from components.records import About, Frames
 from components.table import Column, pick_bar, picker, share_cell, table
@@ -102,6 +102,12 @@ def use_columns(frame: pd.DataFrame) -> list[Column]:
     return found
 
 
+def _account_cell(row: dict[str, Any], about: About) -> html.Span:
+    account = str(row["account"])
+    shown = account_link(about.settings, account) if about.viewer.sees_account(account) else account
+    return html.Span(shown, className="tt-together")
+
+
 def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns of the list; whose jobs they are only where several people's are shown, findings only where any are known."""
     settings, names = about.settings, Names(about.viewer, about.settings, about.subject)
@@ -112,9 +118,9 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
         Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),
     ]
     if about.subject.user == EVERYBODY:
-        found.append(Column(key="user", title=N_("Person"), draw=lambda row: names.person(row["user"])))
+        found.append(Column(key="user", title=N_("Person"), draw=lambda row: user_link(settings, row["user"], names.person(row["user"]))))
     if frame["account"].nunique() > 1 or about.subject.user == EVERYBODY:
-        found.append(Column(key="account", title=N_("Account"), draw=lambda row: html.Span(row["account"], className="tt-together")))
+        found.append(Column(key="account", title=N_("Account"), draw=lambda row: _account_cell(row, about)))
     found += [
         Column(key="submit", title=N_("Submitted"), kind="time"),
         Column(key="elapsed", title=N_("Time"), kind="bar", draw=time_cell, help=N_("Run time; the bar is its share of the limit")),

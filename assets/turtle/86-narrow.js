@@ -56,7 +56,7 @@
     document.querySelectorAll(".tt-main a[href]").forEach((one) => {
       const own = written(one), to = inside(new URL(own, location.href));
       if (to === null) return;
-      if (one.closest(".tt-narrow")) rewrite(one, own, stayed(own));
+      if (one.closest(".tt-narrow :is(.tt-chip,.tt-form-buttons)")) rewrite(one, own, stayed(own));
       // a link within one page says exactly what it means; a list of jobs of a range is another list
       else if (to !== path && to !== "/jobs" && hasRange(to)) rewrite(one, own, T.carried(own, "link", now));
     });

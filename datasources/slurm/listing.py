@@ -18,7 +18,7 @@ from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import select_runs
 from datasources.slurm.ownership import database
 from datasources.slurm.records import Run
-from datasources.slurm.scan import Branch, Cursor, Key, key_of, pieces, read_cursor
+from datasources.slurm.scan import BUDGET, STEPS, Branch, Cursor, Key, key_of, pieces, read_cursor
 from datasources.slurm.states import state
 from datasources.sources import Sources
 
@@ -107,7 +107,9 @@ def _find(db: SlurmDb, wanted: JobFilter, stretches: tuple[Branch, ...], hit: An
     if wanted.node:
         extra["nodelist"] = job.nodelist
     found, seen = _Found(rows=[], exhausted=not stretches), set()
-    for rows, whole in pieces(db, stretches, extra, at=at, down=down, page=limit + 1):
+    # a node is on few of the rows and on no key: all of the budget is looked through
+    page = max(limit + 1, BUDGET // sum(STEPS)) if wanted.node else limit + 1
+    for rows, whole in pieces(db, stretches, extra, at=at, down=down, page=page):
         for row in rows:
             array = int(row["array"]) if wanted.fold and not row["alone"] else 0
             mark = ("array", array) if array else ("row", row["inx"])
