@@ -150,6 +150,6 @@ HELP = N_(
     "folders stay theirs. The file that can be downloaded holds every job that fits, each task on a line of its own."
 )
 JOBS = Section(
-    key="jobs", title=N_("Jobs"), query=listed, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
+    key="jobs", title="", query=listed, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
     blocks=(Block(key="jobs", title=N_("Jobs of the account"), draw=draw, csv="jobs", height=600, help=HELP),),
 )  # fmt: skip

@@ -28,7 +28,10 @@ from pages.accounts_query import levelfs
 from pages.accounts_view import AccountView, last_month, month_of, month_text, month_words, standing, tail
 from pages.job_head import role_of
 
-KINDS = (("core_hours", N_("Core-hours")), ("gpu_hours", N_("GPU-hours")), ("tb_hours", N_("TiB-hours")))
+KINDS = (
+    ("core_hours", N_("Core-hours"), N_("Cores used"), N_("Cores wasted")), ("gpu_hours", N_("GPU-hours"), N_("GPUs used"), N_("GPUs wasted")),
+    ("tb_hours", N_("TiB-hours"), N_("Memory used"), N_("Memory wasted")),
+)  # fmt: skip
 
 
 def bounds(subject: AccountView, when: TimeRange) -> tuple[str, int, int]:
@@ -98,19 +101,19 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
     """The columns of the report: of GPUs, energy, money and Slurm's own count only where there is any."""
     found = [Column(key="user", title=N_("Member"), phone=True, draw=lambda row: _person(row, about)), Column(key="jobs", title=N_("Jobs"), kind="number")]
     found.append(Column(key="failed", title=N_("Not completed"), kind="number", help=N_("Runs that failed, timed out, were cancelled …")))
-    for key, title in KINDS:
+    for key, title, used, wasted in KINDS:
         if key == "gpu_hours" and not frame[key].any():
             continue
         found += [
             Column(key=key, title=title, kind="number", phone=key == "core_hours", help=N_("Allocated: what its runs held, times how long")),
-            Column(key=f"{key}_used", title=N_("used"), kind="bar", draw=lambda row, key=key: _share(row, key),
+            Column(key=f"{key}_used", title=used, kind="bar", draw=lambda row, key=key: _share(row, key),
                    help=N_("Used of what was allocated, over the runs whose use is known")),
-            Column(key=f"{key}_wasted", title=N_("wasted"), kind="number", help=N_("Allocated and not used, over the runs whose use is known")),
+            Column(key=f"{key}_wasted", title=wasted, kind="number", help=N_("In hours: allocated and not used, over the runs whose use is known")),
         ]
     if frame["energy_kwh"].any():
         found.append(Column(key="energy_kwh", title=N_("Energy"), kind="energy", help=N_("Measured, of the nodes' parts that the runs held")))
     if frame["cost"].notna().any():
-        found.append(Column(key="cost", title=N_("Cost"), kind="money", help=N_("Hours and energy at the site's prices")))
+        found.append(Column(key="cost", title=N_("Cost"), kind="money", help=N_("Hours and energy at the site's prices; every GPU at the general price")))
     if frame["charged_core_hours"].notna().any():
         found.append(Column(key="charged_core_hours", title=N_("Slurm: core-hours"), kind="number", help=N_("What slurmdbd counted in the month itself")))
         if frame["charged_gpu_hours"].any():
@@ -211,7 +214,7 @@ HELP = N_(
     "the clock: of a run that goes on over midnight of the first it counts a part in each month, and it knows no waste."
 )
 REPORT = Section(
-    key="report", title=N_("Month's report"), query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
+    key="report", title="", query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
     needs=needs_of(account_now_batches.TREND),
     blocks=(
         Block(key="report", title=N_("Month's report"), draw=draw_report, csv="report", height=420, help=HELP),

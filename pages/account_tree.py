@@ -79,7 +79,10 @@ def _levelfs_tile(value: Any) -> Any:
     if isinstance(value, TurtleError):
         return parts.tile(_("LevelFS"), fmt.NONE, note=error_sentence(value))
     tone, sentence = standing(value)
-    return parts.tile(_("LevelFS"), fmt.number(value) if tone else fmt.NONE, note=sentence, extra=parts.badge(standing_word(value), tone) if tone else None)
+    if not tone:
+        return parts.tile(_("LevelFS"), fmt.NONE, note=sentence)
+    word = html.Span([parts.badge(standing_word(value), tone), " ", _("1 is its fair share")], title=sentence)
+    return parts.tile(_("LevelFS"), fmt.number(value), note=word, title=sentence)
 
 
 def _tree_name(row: dict[str, Any], about: About) -> Any:

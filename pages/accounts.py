@@ -45,21 +45,24 @@ def subject_of(params: Mapping[str, str]) -> AccountsView:
 
 
 def head(sources: Sources, viewer: Viewer, subject: AccountsView, when: TimeRange) -> tuple[str, Any, None]:
-    """Title; for staff a field to search by name."""
+    """The title: staff see all accounts."""
     title = _("Accounts") if viewer.is_staff else _("My accounts")
-    if not viewer.is_staff:
-        return title, html.H1(title), None
-    settings = sources.settings
-    box = html.Label([_("Account"), dcc.Input(type="text", name="q", value=subject.words, placeholder=_("part of the name"), className="tt-input", debounce=True)])
+    return title, html.H1(title), None
+
+
+def _search(about: About) -> html.Div:
+    """Accounts by a part of the name, where there are more than are shown."""
+    words, settings = about.subject.words, about.settings
+    box = html.Label([_("Account"), dcc.Input(type="text", name="q", value=words, placeholder=_("part of the name"), className="tt-input", debounce=True)])
     buttons = html.Div(
         [
             html.Button([parts.icon("filter"), html.Span(_("Filter"))], type="submit", className="tt-btn tt-btn-primary"),
-            parts.page_link(_("Clear"), link(settings, "/accounts"), "tt-btn") if subject.words else None,
+            parts.page_link(_("Clear"), link(settings, "/accounts"), "tt-btn") if words else None,
         ],
         className="tt-form-buttons",
     )
     form = html.Form([box, buttons], action=link(settings, "/accounts"), method="get", className="tt-form", role="search")
-    return title, html.Div([html.H1(title), html.Div(form, className="tt-filters")]), None
+    return html.Div(form, className="tt-filters")
 
 
 def _name(row: dict[str, Any], about: About) -> Any:
@@ -68,7 +71,7 @@ def _name(row: dict[str, Any], about: About) -> Any:
         parts.badge(_("coordinator"), "good") if row["coordinator"] else None,
         parts.badge(_("not in accounting"), "warn") if not row["known"] else None,
     ]
-    return html.Div([account_link(about.settings, row["account"]), *[part for mark in marks if mark for part in (" ", mark)]], className="tt-counts")
+    return html.Span([account_link(about.settings, row["account"]), *[part for mark in marks if mark for part in (" ", mark)]])
 
 
 def _standing(row: dict[str, Any]) -> Any:
@@ -113,24 +116,23 @@ def columns(about: About, frame: pd.DataFrame, trend: Any) -> tuple[Column, ...]
         Column(key="running", title=N_("Running"), kind="number", help=N_("Running jobs")),
         Column(key="pending", title=N_("Waiting"), kind="number", help=N_("Waiting jobs; each task of an array counts")),
     ]
-    if frame["member"].any():
+    if not about.viewer.is_staff or (frame["my_running"] + frame["my_pending"]).any():
         found += [
             Column(key="my_cores", title=N_("My part"), kind="bar", draw=_mine, help=N_("My part of the cores its jobs hold now")),
-            Column(key="my_running", title=N_("Mine running"), kind="number", help=N_("My running jobs")),
-            Column(key="my_pending", title=N_("Mine waiting"), kind="number", help=N_("My waiting jobs")),
+            Column(key="my_running", title=N_("My running"), kind="number", help=N_("My running jobs")),
+            Column(key="my_pending", title=N_("My waiting"), kind="number", help=N_("My waiting jobs")),
         ]
     return tuple(found)
 
 
 def draw(frames: Frames, about: About) -> Any:
     """The table; a sentence above it where the metrics could not be had."""
-    frame, trend = frames["accounts"], frames["trend"]
+    frame, trend, words = frames["accounts"], frames["trend"], about.subject.words
     if frame.empty:
-        words = about.subject.words
         none = _("No account has this in its name.") if words else _("You are in no account of this cluster. Your group's PI can have you added.")
-        return parts.empty(none)
+        return html.Div([_search(about) if words else None, parts.empty(none)])
     shown = frame.sort_values(["cores", "account"], ascending=[False, True], kind="stable").head(MOST_SHOWN)
-    said: list[Any] = []
+    said: list[Any] = [_search(about)] if words or len(frame) > MOST_SHOWN else []
     if isinstance(trend, TurtleError):
         said.append(parts.notice([_("LevelFS is not shown."), " ", error_sentence(trend)], "info"))
     note = ngettext("The first %(num)s of all; search for others.", "The first %(num)s of all; search for others.", MOST_SHOWN) if len(frame) > MOST_SHOWN else ""
