@@ -15,17 +15,25 @@ GIB_A_CORE = 4.0  # to compare kinds: what an ordinary node has of memory for ea
 
 @dataclass(kw_only=True)
 class Group:
-    """One kind of finding. `newest`, `job`: the newest run's. lost: core_hours, gpu_hours, gib_hours, as far as the findings know."""
+    """One kind of finding.
+
+    `newest`, `job`: the newest run's. ids: of all jobs that have it. lost: core_hours, gpu_hours, gib_hours, as far as the findings know.
+    """
 
     newest: Finding
     job: str
-    jobs: int = 0
+    ids: set[str] = field(default_factory=set)
     running: int = 0
     lost: dict[str, float] = field(default_factory=dict)
 
-    def add(self, finding: Finding, *, running: bool) -> None:
+    @property
+    def jobs(self) -> int:
+        """How many jobs have it."""
+        return len(self.ids)
+
+    def add(self, finding: Finding, job: str, *, running: bool) -> None:
         """Counts another run's."""
-        self.jobs += 1
+        self.ids.add(job)
         self.running += running
         for name, what in LOST.items():
             value = finding.numbers.get(name)
@@ -49,5 +57,5 @@ def grouped(found: Iterable[tuple[Finding, str, bool]], cores_per_gpu: float) ->
             continue
         seen.add((finding.id, job))
         group = groups.setdefault(finding.id, Group(newest=finding, job=job))
-        group.add(finding, running=running)
+        group.add(finding, job, running=running)
     return sorted(groups.values(), key=lambda one: (SEVERITIES.index(one.newest.severity), -one.weight(cores_per_gpu), -one.jobs, one.newest.id))

@@ -51,8 +51,16 @@ def head(settings: Settings, viewer: Viewer, view: PersonView, full_name: str, w
         _accounts(settings, _("Coordinator of"), coordinates),
         parts.badge(_(LEVELS[level]), "info") if level in LEVELS else None,
         parts.badge(_("No longer in any account"), "muted") if former else None,
+        _onward(settings, view.id) if viewer.is_staff else None,
     ]
     return title, [html.H1(title), html.Div([part for part in line if part is not None], className="tt-person")]
+
+
+def _onward(settings: Settings, name: str) -> html.Span:
+    """For staff: the pages of the cluster narrowed to this person."""
+    pages = (("jobstats", "/jobs", N_("Jobs")), ("nodes", "/nodes", N_("Nodes")), ("top", "/top", N_("Use now")), ("top", "/top/waste", N_("Waste")))
+    links = [parts.page_link(_(text), link(settings, path, user=name)) for module, path, text in pages if settings.module_on(module)]
+    return html.Span([part for one in links for part in (one, " · ")][:-1])
 
 
 def draw_now(frames: Frames, about: About) -> Any:
@@ -66,7 +74,10 @@ def _use_tiles(frames: Frames, about: About) -> list[Any]:
     if isinstance(use, TurtleError):
         return []
     if use.running or use.pending or use.suspended:
-        return use_tiles(frames)
+        held = use_tiles(frames)[:3]  # cores, memory, GPUs
+        note = _("%(number)s suspended", number=use.suspended) if use.suspended else ""
+        waiting = _("· %(pending)s waiting", pending=fmt.number(use.pending, 9))
+        return [*held, parts.tile(_("Jobs running"), fmt.number(use.running, 9), base=waiting, note=note)]
     own = about.subject.id == about.viewer.name
     return [parts.tile(_("Jobs now"), fmt.number(0), note=_("You have no jobs running or waiting.") if own else _("No jobs running or waiting."))]
 
@@ -85,7 +96,7 @@ def _found_tile(found: Any) -> Any:
     note = _("of running jobs and the last %(days)s days", days=FINDINGS_DAYS)
     if not groups:
         return parts.tile(_("Findings"), fmt.number(0), note=note)
-    jobs = sum(group.jobs for group in groups)
+    jobs = len(set().union(*(group.ids for group in groups)))
     base = html.A(ngettext("in %(num)s job", "in %(num)s jobs", jobs), href="#section-findings", className="tt-link")
     return parts.tile(_("Findings"), fmt.number(len(groups)), base=_("kinds"), note=html.Span([base, " · ", note]))
 
