@@ -35,13 +35,18 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "compare": ("/jobs/compare?ids=1,30", frozenset({"owner", "staff"})),
     "node": ("/node/h1", frozenset({"owner", "staff"})),
     "user": ("/user/alice", frozenset({"owner", "staff"})),
+    "accounts": ("/accounts", frozenset()),  # holds nothing of a job: rrg-pi1_gpu is alice's and bob's
+    "account": ("/account/rrg-pi1_gpu?view=jobs", frozenset({"owner", "staff"})),
     **{page: (path, frozenset({"staff"})) for page, path in (
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
 }
 OPEN_PAGES = {"status"}
-# who may open a page of alice's without reading her word there: carol's job ran on the same node
-NEIGHBOURS = {("node", "coordinator of another account")}
+# who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have a list of accounts
+NEIGHBOURS = {
+    ("node", "coordinator of another account"), ("account", "member of the same account"),
+    *(("accounts", viewer) for viewer in VIEWERS if viewer != "nobody"),
+}
 PAGES = {page.key: page for page in all_pages()}
 SECTIONS = [(page, section) for page in PAGES.values() for section in page.sections]
 
