@@ -151,7 +151,7 @@ def draw_meaning(frames: Frames, about: About) -> Any:
     if 0 < infinite < 1:
         said.append(_("For %(share)s of the time shown it was infinite (no use at all), which the line leaves out.", share=fmt.percent(infinite)))
     if isinstance(frames["when"], TimeRange) and frames["when"].span != about.when.span:
-        said.append(_("These charts show 90 days; a range chosen above holds for them, too."))
+        said.append(_("These charts go back up to 90 days; a range chosen above holds for them, too."))
     return parts.notice(" ".join(said), tone)
 
 

@@ -26,6 +26,7 @@ from datasources.sources import Sources
 KINDS = ("core", "gpu", "tb")
 UNITS = {"core": N_("core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
 TITLES = {"core": N_("Core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
+WASTED = {"core": N_("Core-h wasted"), "gpu": N_("GPU-h wasted"), "tb": N_("TiB-h wasted")}
 EFFICIENCY = {"core": N_("Cores used"), "gpu": N_("GPUs used"), "tb": N_("Memory used")}
 SMALL = 1.0  # hours: less waste than that is nothing to talk about
 KNOWN = 0.95  # below this share of known use, the text says how much is known
@@ -89,6 +90,8 @@ def _most(frame: pd.DataFrame, kind: str) -> Any:
     }
     if len(frame) == 1:
         return _("%(name)s wasted %(amount)s: %(part)s of %(held)s.", **numbers)
+    if row[f"{kind}_hours_judged"] < KNOWN * row[f"{kind}_hours"]:
+        return _("%(name)s wasted most: %(amount)s. That is %(part)s of the %(held)s that were measured, and %(all)s of all that members wasted.", **numbers)
     return _("%(name)s wasted most: %(amount)s. That is %(part)s of the %(held)s %(name)s held, and %(all)s of all that members wasted.", **numbers)
 
 
@@ -151,7 +154,7 @@ def _kind(frame: pd.DataFrame, kind: str) -> list[Column]:
         Column(key=f"{kind}_hours", title=TITLES[kind], kind="number", help=N_("Allocated to all runs that ended in this period")),
         Column(key=f"{kind}_hours_used", title=N_("used"), kind="number", help=N_("Used by the runs whose use is known")),
         Column(
-            key=f"{kind}_hours_wasted", title=N_("wasted"), kind="bar", phone=kind == "core", draw=lambda row: _wasted(row, f"{kind}_hours_wasted", most),
+            key=f"{kind}_hours_wasted", title=WASTED[kind], kind="bar", phone=kind == "core", draw=lambda row: _wasted(row, f"{kind}_hours_wasted", most),
             help=N_("Held and not used, run by run, so never negative; the bar compares members"),
         ),
         Column(key=f"{kind}_share", title=EFFICIENCY[kind], kind="bar", role=_role, help=N_("Used part of what was held, all runs together")),

@@ -155,7 +155,7 @@ GPU_PANELS = (
         key="gpu_used", title=N_("GPUs used"), unit=N_("GPUs, by member"), frame="used", figure=cores, needs=GPUS,
         help=N_("GPUs that compute, each counted by the share of time in which it did."),
     ),
-    Panel(key="gpu_wasted", title=N_("GPUs wasted"), unit=N_("GPUs, by member"), frame="wasted", figure=cores, needs=GPUS, help=WASTED, wide=True),
+    Panel(key="gpu_wasted", title=N_("GPUs wasted"), unit=N_("GPUs, by member"), frame="wasted", figure=cores, needs=GPUS, help=WASTED),
     Panel(
         key="gpu_models", title=N_("GPUs used by model"), unit=N_("GPUs, of those allocated"), frame="gpus", figure=models, needs=GPUS,
         help=N_("The GPUs that compute, by model. The dashed line is what is allocated, all models together."),

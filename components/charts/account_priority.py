@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,15 @@ def _priority(frame: pd.DataFrame, about: About, kind: str, resource: str) -> Fi
 
 
 def _over(about: About) -> About:
-    """The section's own span, where the address names none."""
+    """The section's own span; it begins where the measurements do, unless somebody chose another."""
     when = about.frames.get("when")
-    return About(**{**vars(about), "when": when}) if isinstance(when, TimeRange) else about
+    if not isinstance(when, TimeRange):
+        return about
+    if when.span != about.when.span:
+        firsts = [frame.dropna(how="all").index.min() for frame in (about.frames.get("use"), about.frames.get("levelfs")) if isinstance(frame, pd.DataFrame)]
+        known = [int(first.timestamp()) for first in firsts if first is not pd.NaT]
+        when = replace(when, start=max(when.start, min([*known, about.when.start])))
+    return replace(about, when=when)
 
 
 def cores(frame: pd.DataFrame, about: About) -> Figure:
