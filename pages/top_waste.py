@@ -125,8 +125,9 @@ def draw_tiles(frames: Frames, about: About) -> Any:
     unit = _(UNIT[what])
     hours, wasted, judged = (float(rows[name].sum()) for name in ("hours", "wasted", "judged_hours"))
     half = int((rows["of_all"].cumsum() < 0.5).sum()) + 1 if wasted > 0 else 0
+    jobs, known = fmt.number(int(rows["jobs"].sum()), 9), fmt.percent(share(judged, hours))
     return parts.tiles(
-        parts.tile(_("Allocated"), fmt.number(hours), base=unit, note=_("of %(count)s jobs", count=fmt.number(int(rows["jobs"].sum()), 9))),
+        parts.tile(_("Allocated"), fmt.number(hours), base=unit, note=_("of %(count)s jobs; the use of %(share)s is known", count=jobs, share=known)),
         parts.tile(_("Wasted"), fmt.number(wasted), base=unit, share=share(wasted, judged), role="waste",
                    note=_("%(share)s of what is known", share=fmt.percent(share(wasted, judged)))),
         parts.tile(_("Half of the waste"), fmt.number(half, 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=_("people or accounts cause it")),

@@ -14,6 +14,7 @@ from components.records import About, Figure
 from components.text import _
 
 LINES = 10  # with a name of their own; the rest is one line
+NAMED = 15  # marks in the corner that are named; more names would lie on each other
 
 
 def _ranked(frame: pd.DataFrame) -> list[int]:
@@ -69,37 +70,46 @@ def _clicks(trace: dict[str, Any], href: str) -> dict[str, Any]:
     return trace
 
 
-def how_much_how_well(
-    points: pd.DataFrame, hrefs: dict[str, Any] | list[str], *, heavy: float, poor: float, unit: str
-) -> Figure:
+def how_much_how_well(points: pd.DataFrame, hrefs: Sequence[str], *, heavy: float, poor: float, unit: str) -> Figure:
     """One mark for each row of `points` (who, hours, efficiency 0..1, poor: bool): hours allocated against how well they were used.
 
-    The corner of those with at least `heavy` hours and less than `poor` efficiency is shaded. `hrefs`: where each mark leads.
+    The corner of those with at least `heavy` hours and less than `poor` efficiency is shaded, and those in it are named where
+    they are few. `hrefs`: where each mark leads.
     """
     hours = points["hours"].to_numpy(dtype=float)
-    low, high = min(float(hours.min()), heavy) / 1.6, max(float(hours.max()), heavy) * 1.6
-    trace = {
-        "type": "scatter", "mode": "markers", "name": "", "x": graph.packed(hours), "y": graph.packed(points["efficiency"].to_numpy(dtype=float) * 100),
-        "text": [graph.plain(name) for name in points["who"]], "marker": {"size": 9, "opacity": 0.85, "line": {"width": 0}},
-        "meta": {"color": ["waste" if one else "used" for one in points["poor"]], "href": hrefs},
-        "hovertemplate": f"<b>%{{text}}</b><br>%{{x:,.4~r}} {graph.plain(unit)}<br>%{{y:.3~r}} %<extra></extra>",
+    low, high = min(float(hours.min()), heavy or float(hours.min())) / 1.6, max(float(hours.max()), heavy) * 1.6
+    inside = points["poor"].to_numpy(dtype=bool)
+    corner = {
+        "type": "scatter", "mode": "lines", "fill": "toself", "hoverinfo": "skip", "name": "", "line": {"width": 0},
+        "x": graph.packed([max(heavy, low), high, high, max(heavy, low), max(heavy, low)]),
+        "y": graph.packed([0, 0, poor * 100, poor * 100, 0]), "meta": {"color": "waste", "fill": 0.12},
     }  # fmt: skip
+    traces = [corner]
+    for chosen, color in ((~inside, "used"), (inside, "waste")):
+        if chosen.any():
+            kept = [href for href, one in zip(hrefs, chosen, strict=True) if one]
+            traces.append(_marks(points[chosen], kept, color, unit, named=color == "waste" and int(chosen.sum()) <= NAMED))
     axis = {"nticks": 5, "ticksuffix": " %", "showticksuffix": "last", "range": [0, 104], "zeroline": False}
     page = graph.layout(None, axis, legend=False)
+    ends = [float(np.log10(low)), float(np.log10(high))]
     page["xaxis"] = {
-        "type": "log", "range": [float(np.log10(low)), float(np.log10(high))], "showgrid": False, "zeroline": False, "fixedrange": True,
-        "dtick": 1, "tickformat": ",~r", "title": {"text": graph.plain(unit), "standoff": 6},
+        "type": "log", "range": ends, "showgrid": False, "zeroline": False, "fixedrange": True, "dtick": 1 if ends[1] - ends[0] > 2.5 else "D2",
+        "tickformat": ",~r", "title": {"text": graph.plain(unit), "standoff": 6},
     }  # fmt: skip
     page["annotations"] = [{
         "text": _("heavy and poor"), "xref": "paper", "yref": "y", "x": 1, "y": poor * 100, "xanchor": "right", "yanchor": "bottom",
         "showarrow": False, "font": {"size": 11},
     }]  # fmt: skip
-    corner = {
-        "type": "scatter", "mode": "lines", "fill": "toself", "hoverinfo": "skip", "name": "", "line": {"width": 0},
-        "x": graph.packed([heavy, high, high, heavy, heavy]), "y": graph.packed([0, 0, poor * 100, poor * 100, 0]),
-        "meta": {"color": "waste", "fill": 0.12},
+    return {"data": traces, "layout": {**page, "hovermode": "closest", "height": 380, "margin": {"l": 46, "r": 10, "t": 8, "b": 44}}}
+
+
+def _marks(points: pd.DataFrame, hrefs: list[str], color: str, unit: str, *, named: bool) -> dict[str, Any]:
+    return {
+        "type": "scatter", "mode": "markers+text" if named else "markers", "name": "", "x": graph.packed(points["hours"].to_numpy(dtype=float)),
+        "y": graph.packed(points["efficiency"].to_numpy(dtype=float) * 100), "text": [graph.plain(name) for name in points["who"]],
+        "textposition": "top center", "marker": {"size": 9, "opacity": 0.85, "line": {"width": 0}}, "meta": {"color": color, "href": hrefs},
+        "hovertemplate": f"<b>%{{text}}</b><br>%{{x:,.4~r}} {graph.plain(unit)}<br>%{{y:.3~r}} %<extra></extra>",
     }  # fmt: skip
-    return {"data": [corner, trace], "layout": {**page, "hovermode": "closest", "height": 380, "margin": {"l": 46, "r": 10, "t": 8, "b": 44}}}
 
 
 def whole_of(frame: pd.DataFrame) -> pd.Series:
