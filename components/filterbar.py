@@ -66,7 +66,7 @@ class Bar:
 def bar(settings: Settings, one: Bar) -> html.Div:
     """The bar of its parts; on a phone all but the chips is behind a button."""
     hidden = [html.Div(dcc.Input(type="hidden", name=name, value=value), hidden=True) for name, value in one.kept.items() if name not in one.sent]
-    narrowed = one.count or any(one.given.get(name) for name in one.names)
+    narrowed = one.count or any(one.given.get(name) for name in one.names if name not in one.words)
     buttons = [
         html.Button([parts.icon("filter"), html.Span(_("Filter"))], type="submit", className="tt-btn tt-btn-primary"),
         parts.page_link(_("Clear"), one.clear or link(settings, one.path, **dict(one.kept)), "tt-btn") if narrowed else None,

@@ -102,7 +102,7 @@
   let read = 0;
   document.addEventListener("focusin", async (event) => {
     const box = event.target;
-    if (!box.matches || !box.matches(".tt-narrow input[list]") || Date.now() - read < 300000) return;
+    if (!staff() || !box.matches || !box.matches(".tt-narrow input[list]") || Date.now() - read < 300000) return;
     read = Date.now();
     const answer = await fetch(base() + "names", { credentials: "same-origin" });
     if (!answer.ok) { read = 0; return; }
