@@ -66,7 +66,16 @@ def _onward(settings: Settings, name: str) -> html.Span:
 def draw_now(frames: Frames, about: About) -> Any:
     """What is held and used now, what was found, and how the last 30 days were used."""
     later = [_found_tile(frames["found"]), *_month_tiles(frames["month"])]
-    return html.Div([parts.tiles(*_use_tiles(frames, about), *later), _use_note(frames)])
+    return html.Div([parts.tiles(*_use_tiles(frames, about), *later), _use_note(frames), _coverage_note(frames["month"])])
+
+
+def _coverage_note(month: Any) -> Any:
+    """Where the totals do not know all runs, how many they know."""
+    if isinstance(month, TurtleError) or month["finished"] <= month["summarised"] * 1.02:
+        return None
+    known, finished = (fmt.number(month[key], 9) for key in ("summarised", "finished"))
+    said = _("Hours and findings know %(known)s of the %(finished)s runs of the last 30 days; the others are not summarised yet.", known=known, finished=finished)
+    return html.P(said, className="tt-muted tt-small")
 
 
 def _use_tiles(frames: Frames, about: About) -> list[Any]:

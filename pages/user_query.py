@@ -19,7 +19,7 @@ from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import Viewer
 from datasources.portal.person_findings import found_since
-from datasources.portal.totals import totals, totals_by_day
+from datasources.portal.totals import coverage, totals, totals_by_day
 from datasources.prometheus.batch import Target
 from datasources.prometheus.job_batches import levelfs
 from datasources.prometheus.run import fetch
@@ -87,10 +87,16 @@ def _running(sources: Sources, viewer: Viewer, name: str, when: TimeRange) -> li
 
 
 def month(sources: Sources, viewer: Viewer, name: str, when: TimeRange) -> pd.Series:
-    """The person's totals (see datasources.portal.totals) of the last 30 days."""
+    """The person's totals (see datasources.portal.totals) of the last 30 days, and `finished`: runs that ended, summarised or not."""
     check(viewer, name)
-    frame = totals(sources, viewer=viewer, since=when.now - MONTH, until=when.now + 1, by=(), narrow=Narrow(user=name))
-    return frame.iloc[0]
+    asked: dict[str, Any] = {"since": when.now - MONTH, "until": when.now + 1, "narrow": Narrow(user=name)}
+    found = totals(sources, viewer=viewer, by=(), **asked).iloc[0]
+    try:
+        done, finished = coverage(sources, viewer=viewer, **asked)
+    except TurtleError as error:
+        log.info("runs of %s are not counted: %s", name, error.detail)
+        done = finished = int(found["jobs"])
+    return pd.concat([found, pd.Series({"summarised": done, "finished": finished})])
 
 
 def now_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Frames:

@@ -87,7 +87,7 @@ def test_sections_of_storage_follow_the_areas() -> None:
 
 def month(**numbers: float) -> pd.Series:
     """Totals of a month; what is not given is 0."""
-    names = ("jobs", *(f"{amount}{part}" for amount in ("core_hours", "gpu_hours") for part in ("", "_judged", "_used", "_wasted")))
+    names = ("jobs", "summarised", "finished", *(f"{amount}{part}" for amount in ("core_hours", "gpu_hours") for part in ("", "_judged", "_used", "_wasted")))
     return pd.Series(dict.fromkeys(names, 0.0) | numbers)
 
 
@@ -110,6 +110,14 @@ def test_tiles_when_nothing_runs_and_when_accounting_is_away() -> None:
     down = SourceDown("slurm", "away")
     away = {"use": down, "used": down, "found": down, "month": down}
     assert "accounting database cannot be reached" in texts(user_parts.draw_now(away, about()))
+
+
+def test_totals_that_do_not_know_all_runs_say_so() -> None:
+    frames = {"use": Use(held=Amount(), running=0, suspended=0, pending=0), "used": {}, "found": ([], False)}
+    some = frames | {"month": month(jobs=80, summarised=80, finished=100)}
+    assert "know 80 of the 100 runs" in texts(user_parts.draw_now(some, about()))
+    every = frames | {"month": month(jobs=100, summarised=100, finished=100)}
+    assert "runs of the last" not in texts(user_parts.draw_now(every, about()))
 
 
 def quotas(**values: Any) -> pd.DataFrame:
