@@ -11,7 +11,7 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.charts import scheduling as charts
-from components.filterbar import bar
+from components.filterbar import Bar, bar
 from components.links import link
 from components.needs import PLAIN, needs_of
 from components.records import Block, Need, Page, Panel, Section
@@ -69,16 +69,16 @@ def head(sources: Sources, viewer: Viewer, subject: SchedulingView, when: TimeRa
         known = None  # the sections say what is wrong
     unknown = _unknown(subject, known) if known is not None else ""
     given = {name: value for name, value in (("account", about.account), ("partition", about.partition)) if value}
-    kept = {name: value for name, value in (("user", about.user), ("node", about.node)) if value}
-    clear = link(settings, PATH, **kept) if given or subject.qos else None
-    form = bar(
-        settings, PATH, given, kept=kept, names=("account", "partition"), clear=clear,
-        extra=(_quality(subject, known.qos if known is not None else ()),),
-    )  # fmt: skip
+    other = {name: value for name, value in (("user", about.user), ("node", about.node)) if value}
+    kept = other | ({"qos": subject.qos} if subject.qos else {})
+    form = bar(settings, Bar(
+        path=PATH, given=given, kept=kept, names=("account", "partition"), sent=("qos",), clear=link(settings, PATH, **other),
+        extra=(_quality(subject, known.qos if known is not None else ()),), count=int(bool(subject.qos)),
+    ))  # fmt: skip
     alone = _("Waits are not counted by person or by node: the numbers are of everybody and of all nodes.")
     above = [
         html.H1(_("Scheduling")), _said(subject, when), form,
-        parts.notice(alone, "info") if kept else None,
+        parts.notice(alone, "info") if other else None,
         parts.notice(unknown, "warn") if unknown else None,
     ]  # fmt: skip
     return _("Scheduling"), html.Div(above), () if unknown else None
