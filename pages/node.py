@@ -41,6 +41,15 @@ def notes(frames: Frames, about: About) -> Any:
     return html.Div([parts.icon("info-circle-fill"), html.Span(" ".join(said))], className="tt-line-note") if said else None
 
 
+def by_person(frames: Frames, about: About) -> Any:
+    """Says that what jobs used is shown by person, where they are too many to be told apart."""
+    cores = frames.get("cores", frames.get("memory"))
+    if not isinstance(cores, pd.DataFrame) or "job" not in cores.columns.names or "" not in set(cores.columns.get_level_values("job")):
+        return None
+    text = _("More than %(count)s jobs in this time: what they used is drawn by person, not by job.", count=node_query.MANY_JOBS)
+    return html.Div([parts.icon("info-circle-fill"), html.Span(text)], className="tt-line-note")
+
+
 def _has_gpus(about: About) -> bool:
     return isinstance(about.frames.get("gpu_bars"), pd.DataFrame)
 
@@ -69,6 +78,7 @@ def _section(key: str, title: str, query: Any, panels: tuple[Panel, ...] = (), b
     return Section(key=key, title=title, query=query, access=NODE_USER_OR_STAFF, panels=panels, blocks=blocks, **{"needs": needs, **more})
 
 
+BY_PERSON = Block(key="by_person", title="", draw=by_person, bare=True, height=0)
 SECTIONS = (
     _section(
         "summary", "", node_query.summary, eager=True, in_contents=False, needs=needs_of(node_batches.now(PLAIN)),
@@ -84,8 +94,8 @@ SECTIONS = (
     _section(
         "timeline", N_("Jobs over time"), node_query.timeline, TIMELINE, (Block(key="notes", title="", draw=notes, bare=True, height=0),),
     ),
-    _section("cpu", N_("CPU"), node_query.cpu, node.CPU),
-    _section("memory", N_("Memory"), node_query.memory, node.MEMORY),
+    _section("cpu", N_("CPU"), node_query.cpu, node.CPU, (BY_PERSON,)),
+    _section("memory", N_("Memory"), node_query.memory, node.MEMORY, (BY_PERSON,)),
     _section("gpu", N_("GPU"), node_query.gpu, node.GPU, needs=metrics(CARD_POWER)),
     _section("disk", N_("Local disk"), node_query.disk, node.DISK, exporter="node_exporter"),
     _section("network", N_("Network"), node_query.network, node.NETWORK, exporter="node_exporter"),

@@ -13,6 +13,7 @@ from components.graph import layout, plain
 from components.links import points
 from components.records import About, Figure
 from components.text import _, ngettext
+from core.timerange import POINTS
 
 EACH_ITS_ROW = 24  # jobs up to which each has a row of its own; above, those of a person share rows
 MOST_BARS = 500  # bars drawn one by one; the shorter ones beyond are drawn together
@@ -122,7 +123,8 @@ def _bars(places: list[tuple[int, dict[str, Any]]], about: About, **more: Any) -
     return {
         "type": "bar", "orientation": "h", "y": [place for place, _job in places], "base": base,
         "x": [int(max((ends(job, now) - job["start"]) * 1000, thin)) for _place, job in places],
-        "hovertemplate": "%{hovertext}<br>" + _("from %(time)s", time="%{customdata|%-d %b %H:%M}") + "<extra></extra>", "showlegend": False, **more,
+        "hovertemplate": "%{hovertext}<br>" + _("from %(time)s", time="%{customdata|%-d %b %H:%M}") + "<extra></extra>", "showlegend": False,
+        "hoverlabel": {"align": "left"}, **more,
     }  # fmt: skip
 
 
@@ -134,10 +136,11 @@ def job_trace(rows: Sequence[Row], about: About, cores: float | None, first: int
     traces = []
     if jobs:
         marker = {
-            "color": [round(share_of_node(job, cores) * 100, 1) for _place, job in jobs], "cmin": 0, "cmax": 100, "line": {"width": 0},
-            "showscale": bool(cores), "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": " %", "nticks": 3, "len": 0.9},
+            "color": [round(share_of_node(job, cores) * 100, 1) for _place, job in jobs], "cmin": 0, "cmax": 100,
+            "line": {"width": 0}, "showscale": bool(cores) and about.when.points >= POINTS["wide"],
+            "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": " %", "nticks": 3, "len": 0.9},
         }  # fmt: skip
-        href = points(about.settings, "/job/", [str(job["id_job"]) for _place, job in jobs])
+        href = points(about.settings, "/job/", [str(int(job["id_job"])) for _place, job in jobs])
         traces.append(_bars(jobs, about, marker=marker, meta={"scale": "used", "href": href}, hovertext=[said(job, about, cores) for _place, job in jobs]))
     if short:
         words = [ngettext("%(num)s short job", "%(num)s short jobs", job["count"]) for _place, job in short]

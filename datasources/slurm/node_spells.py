@@ -31,7 +31,7 @@ def reservations(sources: Sources, *, viewer: Viewer, node: str, since: int, unt
     statement = (
         select(*(table.c[name] for name in names))
         .where(table.c.time_start <= until, or_(table.c.time_end == 0, table.c.time_end >= since))
-        .order_by(table.c.id_resv, table.c.time_start)
+        .order_by(table.c.time_start)
         .limit(MOST)
     )
     rows: list[dict] = []

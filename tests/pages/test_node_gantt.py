@@ -65,7 +65,8 @@ def test_bars_begin_and_last_as_the_jobs_did() -> None:
 
 
 def test_a_click_leads_to_the_job() -> None:
-    (bars,) = drawn(gantt.by_person(frame([job(7, "bruno", NOW - HOUR, NOW - 60)]), about()))
+    spell = {"kind": "event", "state": "DOWN", "start": NOW - 9 * HOUR, "end": NOW - 8 * HOUR, "reason": ""}  # has no job's id
+    _spells, bars = drawn(gantt.by_person(frame([spell, job(7, "bruno", NOW - HOUR, NOW - 60)]), about()))
     assert bars["meta"]["href"] == {"base": "/job/", "names": ["7"]}
 
 
