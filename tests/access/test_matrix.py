@@ -41,6 +41,10 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
 }
+# pages whose tables name people and no jobs: what staff read there instead of alice's word
+SEEN = {
+    "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
+}  # fmt: skip
 OPEN_PAGES = {"status"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have a list of accounts
 NEIGHBOURS = {
@@ -99,7 +103,7 @@ def test_those_who_may_do_see_it(ask: Any, page: str) -> None:
     for viewer in allowed:
         person = ask(VIEWERS[viewer])
         seen = text(person.page(address)) + "".join(text(person.section(PAGES[page], section, address)) for section in PAGES[page].sections)
-        assert WORD in seen, viewer
+        assert SEEN.get(page, WORD) in seen, viewer
 
 
 @pytest.mark.parametrize("viewer", VIEWERS)
