@@ -182,7 +182,7 @@ def draw_members(frames: Frames, about: About) -> Any:
         return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
     shown = table(frame, columns(frame, about), empty=N_("No job of this account ended in this period."))
     notes = " ".join([*_measured(frame), _covered(frames["coverage"]), _("1 TiB-hour is 1 TiB (1024⁴ bytes) of memory held for an hour.")])
-    return html.Div([shown, html.Div(notes, className="tt-muted tt-small")])
+    return html.Div([shown, html.Div(notes, className="tt-foot-link tt-muted tt-small")])
 
 
 HELP = N_(

@@ -12,15 +12,16 @@ from typing import Any
 import pymysql
 import pytest
 
-from analysis.facts import JobFacts
-from analysis.summarise import interruptible, summarise
+from analysis.facts import FACTS_READABLE, FACTS_VERSION, JobFacts
+from analysis.summarise import interruptible, renew, summarise
 from analysis.summary_metrics import groups
 from core.errors import SourceDown
 from core.settings import Settings
-from core.viewer import PORTAL
+from core.viewer import PORTAL, Viewer
 from datasources.connect import connect
-from datasources.portal.facts import stored_facts, summary_place
+from datasources.portal.facts import stored_facts, stored_use, summary_place
 from datasources.portal.tables import job_facts as table
+from datasources.portal.totals import coverage
 from datasources.sources import Sources
 from tests.analysis.analysis_runs import make_run
 
@@ -190,3 +191,54 @@ def test_energy_of_a_gpu_job_is_its_share_of_the_node_and_its_own_cards(
     facts = everything(sources)[4]
     # (1000 − 400) W × one of two cards + 300 W of its own, two hours
     assert facts.energy_kwh == pytest.approx(1.2, rel=0.02) and facts.energy_coverage > 0.95
+
+
+@pytest.mark.services
+def test_older_summaries_get_their_nodes_and_keep_their_numbers(accounting: tuple, opened: Callable[..., Sources]) -> None:
+    url, ask = accounting
+    sources = opened(url)
+    done = summarise(sources)
+    nodes = dict(ask("select job_db_inx, nodelist from alpha_job_table where time_start > 0 and time_end > 0"))
+    fresh = {row["job_db_inx"]: row["nodelist"] for row in sources.portal.rows(table.select())}
+    # "None assigned" is how Slurm writes that there were none
+    assert fresh == {inx: "" if nodes[inx] == "None assigned" else nodes[inx] for inx in fresh} and any(fresh.values())
+    # as an earlier version left them; one with a number that accounting would not give, one that accounting has lost
+    odd, gone = sorted(fresh)[:2]
+    with sources.portal.transaction() as link:
+        link.execute(table.update().values(facts_version=1, nodelist=None))
+        link.execute(table.update().where(table.c.job_db_inx == odd).values(cpu_used=123.0))
+    ask(f"delete from alpha_job_table where job_db_inx = {gone}")
+    # meanwhile they are read as ever
+    use = stored_use(sources, viewer=PORTAL, job_db_inxs=list(fresh), version=FACTS_READABLE)
+    assert set(use["job_db_inx"]) == set(fresh)
+    assert renew(sources, limit=3) == 3  # bounded, and goes on where it stopped
+    assert renew(sources, stop=lambda: True) == 0
+    assert summarise(sources) == 0
+    rows = {row["job_db_inx"]: row for row in sources.portal.rows(table.select())}
+    assert len(rows) == done and {row["facts_version"] for row in rows.values()} == {FACTS_VERSION}
+    assert {inx: row["nodelist"] for inx, row in rows.items() if inx != gone} == {inx: text for inx, text in fresh.items() if inx != gone}
+    assert rows[gone]["nodelist"] is None and rows[gone]["user"]
+    assert rows[odd]["cpu_used"] == 123.0
+    assert renew(sources) == 0
+
+
+@pytest.mark.services
+def test_coverage_counts_what_has_ended_and_is_not_summarised(accounting: tuple, opened: Callable[..., Sources]) -> None:
+    url, ask = accounting
+    sources = opened(url)
+    first = summarise(sources, limit=5, batch=5)
+    begun, ended = "time_start > 0 and time_end > 0", "select count(*) from alpha_job_table"
+    finished = ask(f"{ended} where {begun}")[0][0]
+    whole = {"since": 0, "until": NOW}
+    assert coverage(sources, viewer=PORTAL, **whole) == (first, finished)
+    place = summary_place(sources)
+    later = ask(f"{ended} where {begun} and time_end > {place[0]}")[0][0]
+    assert coverage(sources, viewer=PORTAL, since=place[0] + 1, until=NOW) == (0, later)
+    joined = "alpha_job_table j join alpha_assoc_table a using (id_assoc)"
+    user, account = ask(f"select a.user, j.account from {joined} where {begun} and a.user != '' order by time_end desc")[0]
+    own = ask(f"select count(*) from {joined} where {begun} and a.user = '{user}'")[0][0]
+    assert coverage(sources, viewer=Viewer(name=user), **whole)[1] == own
+    assert coverage(sources, viewer=Viewer(name=user, accounts=frozenset({account + "_x"})), **whole)[1] == own
+    assert coverage(sources, viewer=Viewer(name="nobody-known"), **whole) == (0, 0)
+    summarise(sources)
+    assert coverage(sources, viewer=PORTAL, **whole) == (finished, finished)
