@@ -19,7 +19,7 @@ from core.narrow import Narrow
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import MEMBER_OR_STAFF, Viewer
-from datasources.portal.totals import coverage, totals
+from datasources.portal.totals import COUNTS, coverage, totals
 from datasources.prometheus import account_now_batches
 from datasources.slurm import accounts, accounts_charged, accounts_limits
 from datasources.sources import Sources
@@ -78,6 +78,7 @@ def with_charged(report: pd.DataFrame, charged: pd.DataFrame | TurtleError) -> p
     """The report with what Slurm charged each person; those it charged but of whom no run ended get a row of their own."""
     if isinstance(charged, TurtleError) or charged.empty:
         return report.assign(charged_core_hours=float("nan"), charged_gpu_hours=float("nan"))
+    report = report.astype({column: float for column in report.columns if column not in ("user", *COUNTS)})
     named = charged.rename(columns={"core_hours": "charged_core_hours", "gpu_hours": "charged_gpu_hours"})
     whole = report.merge(named, on="user", how="outer")
     numbers = [column for column in report.columns if column != "user"]
