@@ -129,7 +129,7 @@ def timeline(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange
         "jobs": lambda: tried(lambda: jobs(sources, viewer, subject, when)),
         "spells": lambda: tried(lambda: spells(sources, viewer, subject, when)),
         "others": lambda: tried(lambda: others(sources, viewer, subject, when)),
-        "gpus": lambda: gpu_gauges(sources, viewer, subject, when),
+        "gpus": lambda: _gpu_gauges(sources, viewer, subject, when),
         "size": lambda: now_frame(sources, viewer, subject, when),
     }
     found = sources.pool.gather(calls, 9.0, "any")
@@ -190,6 +190,13 @@ def gpu_gauges(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
     """Levels metric, user, account, job, gpu, gpu_type of everybody: to be folded before it leaves."""
     batch = node_batches.gpus(sources.settings)
     return ask(sources, viewer, subject, (batch,), when)[batch.key]
+
+
+def _gpu_gauges(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> pd.DataFrame | TurtleError:
+    """The same, not asked for where there are surely no GPUs."""
+    if has_gpus(sources, viewer, subject, when) is False:
+        return NoData(Why.NOT_APPLICABLE, "gpu")
+    return gpu_gauges(sources, viewer, subject, when)
 
 
 def _gpu_bars(frame: Any, held_by: pd.DataFrame, viewer: Viewer) -> Any:
