@@ -132,7 +132,11 @@ def columns(about: About, frames: Frames) -> tuple[Column, ...]:
     if about.viewer.is_staff and about.subject.narrow.node:
         found.append(Column(key="accounts", title=N_("Accounts"), draw=lambda row: _accounts(row, about)))
     listed = bool(settings.slurm.partitions)
-    said = N_("As the settings list them; below them the features") if listed else N_("Of the jobs that run there: the settings list no partitions; below them the features")
+    said = (
+        N_("As the settings list them; below them the features")
+        if listed
+        else N_("Of the jobs that run there: the settings list no partitions; below them the features")
+    )
     found.append(Column(key="partitions", title=N_("Partitions"), help=said, draw=_partitions))
     return tuple(found)
 

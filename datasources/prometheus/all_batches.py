@@ -12,6 +12,7 @@ from datasources.prometheus import (
     job_batches_user,
     narrow_batches,
     node_batches,
+    nodes_batches,
     quota_batches,
     scheduling_batches,
     top_batches,
@@ -25,7 +26,7 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
-    node = node_batches.all_of(settings) if settings.module_on("nodes") else ()
+    node = (*node_batches.all_of(settings), *nodes_batches.all_of(settings)) if settings.module_on("nodes") else ()
     top = top_batches.all_of(settings) if settings.module_on("top") else ()
     scheduling = scheduling_batches.all_of(settings) if settings.module_on("scheduling") else ()
     return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *scheduling)
