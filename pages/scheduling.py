@@ -90,7 +90,10 @@ HELP_WAIT = N_(
     "one by one, parts of a heterogeneous job as one. Jobs that never began are no waits."
 )
 HELP_SPREAD = N_("Runs by the time from eligible to start, on a logarithmic axis. The bars left of 1 s are runs that began at once.")
-HELP_REACHED = N_("After which time from eligible which share of the runs had begun. A line further left and higher up is a shorter queue.")
+HELP_REACHED = N_(
+    "After which time from eligible which share of the runs had begun. A line further left and higher up is a shorter queue. "
+    "Sizes with less than ten runs are left out."
+)
 HELP_DAYS = N_("Runs by the UTC day they began on. Today goes on.")
 HELP_HELD = N_("Runs by the time from submission to eligible, those held back for a second or more.")
 HELP_LEVEL = N_(

@@ -183,11 +183,11 @@ def _level_word(frame: pd.DataFrame) -> Any:
     easy = frame.loc[frame["level_median"] < 1, "partition"].tolist()
     if not easy:
         return None
-    text = ngettext(
-        "In %(names)s half of all runs began for accounts below 1, that is above their share: it is easy to get, or has resources to spare.",
-        "In %(names)s half of all runs began for accounts below 1, that is above their share: they are easy to get, or have resources to spare.",
-        len(easy), names=", ".join(easy),
-    )  # fmt: skip
+    text = _(
+        "In %(names)s half of all runs began for accounts below 1: those who had used more than their share got in all the same, "
+        "as where a partition is easy to get or has resources to spare.",
+        names=", ".join(easy),
+    )
     return html.P(text, className="tt-muted")
 
 

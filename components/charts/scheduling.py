@@ -19,6 +19,7 @@ from core.units import DAY, HOUR, MINUTE
 from datasources.slurm.waits import PER_MILLE, RATIO
 
 WIDE, NARROW = 4, 2  # buckets of a bar: 1.5 and 1.2 times as long as the one before it
+FEWEST = 10  # runs of a size class with a line of its own
 MOST = 8  # groups with a name of their own; the rest is "other"
 SIZES = {
     0: N_("1 core"), 1: N_("2–16 cores"), 2: N_("17–64 cores"), 3: N_("65–256 cores"), 4: N_("over 256 cores"),
@@ -114,9 +115,12 @@ def _reached(frame: pd.DataFrame) -> tuple[list[float], list[float]]:
 
 
 def wait_shares(frame: pd.DataFrame, about: About) -> Figure:
-    """The share of runs that had begun after so long, one line a size class."""
+    """The share of runs that had begun after so long, one line a size class with enough runs."""
     traces, low, high = [], 0.0, 1.0
-    for place, size in enumerate(sorted(frame["size"].unique())):
+    counts = frame.groupby("size")["jobs"].sum()
+    # a share of a handful of runs says nothing beside those of thousands
+    shown = counts[counts >= min(FEWEST, counts.max())].index
+    for place, size in enumerate(sorted(shown)):
         spots, shares = _reached(frame[frame["size"] == size])
         if spots[0] > 0:
             spots, shares = [0.0, *spots], [0.0, *shares]
@@ -130,8 +134,6 @@ def wait_shares(frame: pd.DataFrame, about: About) -> Figure:
                 "meta": {"color": graph.colour(place), "fill": 0.0},
             }
         )  # fmt: skip
-    for trace in traces:  # all have begun: the line goes on to the end
-        trace["connectgaps"] = False
     page = graph.layout(None, {"range": [0, 104], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %", "showticksuffix": "last"}, legend=len(traces) > 1)
     page |= {"xaxis": _seconds_axis(low - 0.5, high + 1), "hovermode": "closest"}
     return {"data": traces, "layout": page}
