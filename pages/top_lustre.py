@@ -17,7 +17,7 @@ from components.needs import PLAIN, needs_of
 from components.records import About, Block, Figure, Frames, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _
-from core.errors import NoData, TurtleError, Why
+from core.errors import NoData, NotFound, TurtleError, Why
 from core.narrow import PARAMETERS, ClusterView, view_of
 from core.settings import Settings
 from core.timerange import TimeRange
@@ -43,7 +43,7 @@ def subject_of(params: Mapping[str, str]) -> ClusterView:
 
 
 def _target(sources: Sources, view: ClusterView) -> Target:
-    """The person and account of the narrowing, if Slurm knows them: only such names become part of a query. Raises NoData."""
+    """The person and account of the narrowing, if Slurm knows them: only such names become part of a query. Raises NotFound, NoData."""
     narrow = view.narrow
     if not (narrow.user or narrow.account):
         return Target()
@@ -51,7 +51,7 @@ def _target(sources: Sources, view: ClusterView) -> Target:
         raise NoData(Why.NOT_CONFIGURED, "slurm")
     known = (not narrow.user or associations_of(sources.slurm, narrow.user)) and (not narrow.account or associations_in(sources.slurm, narrow.account))
     if not known:
-        raise NoData(Why.NO_DATA, "name")
+        raise NotFound("no such person or account")
     return Target(users=(narrow.user,) if narrow.user else (), accounts=(narrow.account,) if narrow.account else ())
 
 
@@ -64,13 +64,20 @@ def _of(frame: pd.DataFrame, fs: str, **wanted: str) -> pd.DataFrame:
     return found
 
 
+# a name that Slurm does not know: nothing is asked, and the choices stay
+UNKNOWN: Frames = {"unknown": True, "systems": [], **dict.fromkeys(("operations", "read", "written", "heaviest"), NoData(Why.NO_DATA, "name"))}
+
+
 def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """Wide frames, levels fs and those that name a line (user; account; jobid, user, account, application): `operations` (a second),
     `read`, `written` (B/s), of the largest of each file system, or the error that stands for them; `all_…` the whole, level fs.
     `heaviest`: table by line and file system, see heaviest(). `systems`: names of all file systems."""
     by, fs = view.get("by", BY[0]), view.get("fs")
     batches = [make(sources.settings, by) for make in (top_batches.operations, top_batches.bytes_moved)]
-    target = _target(sources, view)
+    try:
+        target = _target(sources, view)
+    except NotFound:
+        return UNKNOWN
     answers = fetch(sources, batches, target, when, viewer=viewer)
     found: dict[str, Any] = {}
     for batch, kinds in zip(batches, (("operations",), ("read", "written")), strict=True):
@@ -188,6 +195,8 @@ def draw_choices(frames: Frames, about: About) -> Any:
     one = [choice(_(BY_WORDS[name]), name == by, by=name, fs=fs) for name in BY]
     two = [choice(_("All file systems"), not fs, by=by), *(choice(name, name == fs, by=by, fs=name) for name in frames["systems"])]
     notes = []
+    if frames.get("unknown"):
+        notes.append(parts.notice(_("Slurm knows no such person or account on this cluster. Names are compared letter by letter."), "warn"))
     if view.narrow.partition or view.narrow.node:
         notes.append(parts.notice(_("File systems know people, accounts and jobs, but no partitions or nodes: these two do not narrow this page."), "info"))
     return html.Div([html.Div([*one, html.Span(className="tt-bar"), *two], className="tt-runs"), *notes])

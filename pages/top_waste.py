@@ -36,6 +36,7 @@ WHAT_WORDS = {"cores": N_("Cores"), "gpus": N_("GPUs"), "memory": N_("Memory")}
 BY_WORDS = {"user": N_("By person"), "account": N_("By account")}
 RANGE = 7 * DAY
 WORST = 20
+ENOUGH = 0.9  # of the runs; from there on a line in small print is enough
 GIB_HOURS = 1024  # of a TiB-hour
 
 
@@ -111,9 +112,9 @@ def _known(found: Any, when: TimeRange) -> Any:
         return html.P([*span, _("How many of them are known cannot be said:"), " ", error_sentence(found)], className="tt-muted tt-small")
     known, finished = found
     text = _("%(known)s of %(all)s are summarised.", known=fmt.number(known, 9), all=fmt.number(finished, 9))
-    if finished and known < finished:
-        more = _("The rest follows within minutes; with `python app.py summarise` at once.")
-        return parts.notice([*span, text, " ", more], "warn" if known < 0.9 * finished else "info")
+    if known < ENOUGH * finished:
+        more = _("The summaries of the others are not made yet, so all of these numbers are too low.")
+        return parts.notice([*span, text, " ", more], "warn")
     return html.P([*span, text], className="tt-muted tt-small")
 
 
@@ -125,12 +126,13 @@ def draw_tiles(frames: Frames, about: About) -> Any:
     unit = _(UNIT[what])
     hours, wasted, judged = (float(rows[name].sum()) for name in ("hours", "wasted", "judged_hours"))
     half = int((rows["of_all"].cumsum() < 0.5).sum()) + 1 if wasted > 0 else 0
+    causes = _("people cause it") if about.subject.get("by", BY[0]) == "user" else _("accounts cause it")
     jobs, known = fmt.number(int(rows["jobs"].sum()), 9), fmt.percent(share(judged, hours))
     return parts.tiles(
         parts.tile(_("Allocated"), fmt.number(hours), base=unit, note=_("of %(count)s jobs; the use of %(share)s is known", count=jobs, share=known)),
         parts.tile(_("Wasted"), fmt.number(wasted), base=unit, share=share(wasted, judged), role="waste",
                    note=_("%(share)s of what is known", share=fmt.percent(share(wasted, judged)))),
-        parts.tile(_("Half of the waste"), fmt.number(half, 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=_("people or accounts cause it")),
+        parts.tile(_("Half of the waste"), fmt.number(half, 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=causes),
         parts.tile(_("Heavy and poor"), fmt.number(len(frames["poor"]), 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)), note=_limits(about)),
     )  # fmt: skip
 

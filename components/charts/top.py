@@ -10,6 +10,7 @@ import pandas as pd
 
 from components import graph
 from components.charts.common import total
+from components.graph_base import peak_of
 from components.records import About, Figure
 from components.text import _
 
@@ -31,6 +32,11 @@ def others(frame: pd.DataFrame, whole: pd.Series, shown: Sequence[int]) -> pd.Se
     return rest
 
 
+def _seen(rest: pd.Series, whole: pd.Series) -> bool:
+    """True if the rest is more than what rounding leaves."""
+    return peak_of(rest.to_numpy(dtype=float)) > 1e-4 * peak_of(whole.to_numpy(dtype=float))
+
+
 def stacked(frame: pd.DataFrame, whole: pd.Series, names: Sequence[str], hrefs: Sequence[str], about: About, unit: str) -> Figure:
     """Areas on each other: the largest LINES columns and the others; a click on one opens its address."""
     shown = _ranked(frame)[:LINES]
@@ -39,7 +45,7 @@ def stacked(frame: pd.DataFrame, whole: pd.Series, names: Sequence[str], hrefs: 
         trace = graph.line(frame.iloc[:, place], names[place], number, step=frame.attrs.get("step"))
         traces.append(_clicks(trace, hrefs[place]))
     rest = others(frame, whole, shown)
-    if float(rest.max() or 0) > 0:
+    if _seen(rest, whole):
         traces.append(graph.line(rest, _("others"), role="muted", step=frame.attrs.get("step")))
     return graph.figure(traces, unit=unit, about=about, stacked=True)
 
@@ -54,7 +60,7 @@ def mirrored(
         step = frame.attrs.get("step")
         parts = [(frame.iloc[:, place], names[place], number, hrefs[place]) for number, place in enumerate(shown)]
         rest = others(frame, both, shown)
-        if float(rest.max() or 0) > 0:
+        if _seen(rest, both):
             parts.append((rest, _("others"), "muted", ""))
         for series, name, colour, href in parts:
             trace = graph.line(series, name, colour, down=below, step=step)

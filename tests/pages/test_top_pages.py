@@ -255,6 +255,8 @@ def test_a_range_without_runs_is_a_sentence_and_coverage_is_said() -> None:
         top_waste.draw_rows({"rows": nothing}, about(view, {}))
     assert error.value.why is Why.NO_DATA
     assert "90 of 100 are summarised." in texts(top_waste.draw_choices({"coverage": (90, 100)}, about(view, {})))
+    assert "too low" in texts(top_waste.draw_choices({"coverage": (89, 100)}, about(view, {})))
+    assert "too low" not in texts(top_waste.draw_choices({"coverage": (90, 100)}, about(view, {})))
     assert "cannot be said: The accounting database cannot be reached." in texts(top_waste.draw_choices({"coverage": SourceDown("slurm")}, about(view, {})))
 
 
@@ -263,3 +265,24 @@ def test_what_is_chosen_is_one_of_a_few_words() -> None:
     view = top_waste.TOP_WASTE.subject({"what": "gpus", "by": 'account"} or vector(1)'})
     assert (view.get("what"), view.get("by")) == ("gpus", "user")
     assert top_lustre.subject_of({"fs": "x" * 65}).get("fs") == ""
+
+
+def test_a_name_slurm_does_not_know_is_never_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a nonsense name nor a piece of PromQL reaches the metrics; the page says that there is no such name."""
+    monkeypatch.setattr(top_lustre, "associations_of", lambda db, name: (1,) if name == "oleg" else ())
+    monkeypatch.setattr(top_lustre, "associations_in", lambda db, name: (2,) if name == "def-a" else ())
+    asked: list[object] = []
+
+    def down(sources: object, batches: list, target: object, when: TimeRange, *, viewer: Viewer) -> dict[str, SourceDown]:
+        asked.append(target)
+        return {one.key: SourceDown("prometheus") for one in batches}
+
+    monkeypatch.setattr(top_lustre, "fetch", down)
+    sources = type("S", (), {"settings": SETTINGS, "slurm": object()})()
+    for params in ({"user": 'oleg"} or vector(1)'}, {"account": "def-a|def-b"}, {"user": "oleg", "account": "def-a_x"}):
+        frames = top_lustre.query(sources, ADA, top_lustre.subject_of(params), WHEN)
+        assert "Slurm knows no such person or account" in texts(top_lustre.draw_choices(frames, about(top_lustre.subject_of(params), frames)))
+    assert asked == []
+    frames = top_lustre.query(sources, ADA, top_lustre.subject_of({"user": "oleg", "account": "def-a"}), WHEN)
+    assert (asked[0].users, asked[0].accounts) == (("oleg",), ("def-a",))
+    assert isinstance(frames["heaviest"], SourceDown)
