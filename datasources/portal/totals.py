@@ -122,7 +122,8 @@ def _rows(
 
 def _frame(rows: list[dict[str, Any]], by: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[*by, *NUMBERS])
-    frame[list(NUMBERS)] = frame[list(NUMBERS)].apply(lambda column: pd.to_numeric(column.astype(float))).fillna(0.0)
+    # sums of nothing known are NULL, and some databases answer decimals
+    frame = frame.astype(dict.fromkeys(NUMBERS, "float64")).fillna(dict.fromkeys(NUMBERS, 0.0))
     frame = frame.groupby(list(by), as_index=False, sort=True)[list(NUMBERS)].sum() if by else frame[list(NUMBERS)].sum().to_frame().T
     return frame.astype(dict.fromkeys(COUNTS, "int64"))
 
