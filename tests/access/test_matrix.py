@@ -40,10 +40,12 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     **{page: (path, frozenset({"staff"})) for page, path in (
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
+    "scheduling": ("/scheduling", frozenset({"staff"})),
 }
 # pages whose tables name people and no jobs: what staff read there instead of alice's word
 SEEN = {
     "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
+    "scheduling": "rrg-pi1_cpu",
 }  # fmt: skip
 OPEN_PAGES = {"status"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have a list of accounts
