@@ -57,13 +57,14 @@ def _has_gpus(about: About) -> bool:
 TIMELINE = (
     Panel(
         key="jobs", title=N_("Jobs on the node"), unit=N_("coloured by their share of the cores"), frame="bars", figure=gantt.by_person, wide=True,
-        help=N_("Each bar is a job, from its start to its end as Slurm recorded them; the darker, the more of the node's cores it was given. The row on "
-                "top shows when the node was down, drained or reserved. A click opens the job. With many jobs those of a person share rows."),
+        help=N_("Each bar is a job, from its start to its end as Slurm recorded them; the darker, the more of the node's cores it was given. If the "
+                "node was down, drained or reserved, the row on top shows when. A click opens the job. With many jobs those of a person share rows."),
     ),
     Panel(
-        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("coloured by their share of the cores"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
+        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("coloured by how busy the GPU was"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
         needs=metrics("slurm_job_utilization_gpu"),
-        help=N_("Which job held which GPU, as the metrics saw it. A row without bars is a GPU that was given to nobody you may see."),
+        help=N_("Which job held which GPU, as the metrics saw it; the darker, the busier the job kept it. A row without bars is a GPU that "
+                "was given to nobody you may see."),
     ),
     Panel(
         key="others", title=N_("Jobs of others"), unit=N_("at the same time"), frame="others", figure=node.others, wide=True,

@@ -20,6 +20,7 @@ MOST_BARS = 500  # bars drawn one by one; the shorter ones beyond are drawn toge
 ROW, ROOM = 22, 44  # pixels of a row, and of all the rest
 LEAST = 240  # pixels of a chart
 THINNEST = 500  # a bar is never thinner than the chart's width through this
+Shade = Callable[[dict[str, Any], "float | None"], float]
 SPELL_ROLES = (("DOWN", "bad"), ("FAIL", "bad"), ("NOT_RESPONDING", "bad"), ("DRAIN", "waste"), ("RESERVED", "info"))
 
 
@@ -102,8 +103,14 @@ def share_of_node(job: dict[str, Any], cores: float | None) -> float:
     return min(mine / cores, 1.0) if cores and mine == mine and mine > 0 else 1.0
 
 
+def use_of_gpu(job: dict[str, Any], cores: float | None) -> float:
+    """Share of time the job kept the GPU busy, 0..1."""
+    return float(job["use"]) / 100
+
+
 def said(job: dict[str, Any], about: About, cores: float | None) -> str:
     """What hovering a job's bar tells besides when it began."""
+    use = job.get("use")
     per_node = float(job.get("cores") or 0) / max(float(job.get("nodes") or 1), 1)
     length = ends(job, about.when.now) - float(job["start"])
     ran = fmt.duration(length)
@@ -111,6 +118,7 @@ def said(job: dict[str, Any], about: About, cores: float | None) -> str:
     lines = [
         " · ".join(plain(part) for part in (job.get("job_id"), job.get("name"), job.get("user")) if isinstance(part, str) and part),
         _("%(mine)s of %(all)s cores", mine=fmt.number(per_node), all=fmt.number(cores)) if cores and per_node else "",
+        _("GPU busy %(share)s of the time", share=fmt.percent(use / 100)) if isinstance(use, float) and use == use else "",
         _("running for %(time)s", time=ran) if runs else _("ran %(time)s", time=ran),
     ]
     return "<br>".join(line for line in lines if line)
@@ -128,16 +136,16 @@ def _bars(places: list[tuple[int, dict[str, Any]]], about: About, **more: Any) -
     }  # fmt: skip
 
 
-def job_trace(rows: Sequence[Row], about: About, cores: float | None, first: int) -> list[dict[str, Any]]:
-    """The bars of jobs, coloured by their share of the node's cores, each leading to its job's page; and those drawn together."""
+def job_trace(rows: Sequence[Row], about: About, cores: float | None, first: int, shade: Shade = share_of_node) -> list[dict[str, Any]]:
+    """The bars of jobs, coloured by a share, each leading to its job's page; and those drawn together."""
     placed = [(first + place, bar) for place, row in enumerate(rows) for bar in row.bars]
     jobs = [(place, bar) for place, bar in placed if bar["kind"] == "job"]
     short = [(place, bar) for place, bar in placed if bar["kind"] == "short"]
     traces = []
     if jobs:
         marker = {
-            "color": [round(share_of_node(job, cores) * 100, 1) for _place, job in jobs], "cmin": 0, "cmax": 100,
-            "line": {"width": 0}, "showscale": bool(cores) and about.when.points >= POINTS["wide"],
+            "color": [round(shade(job, cores) * 100, 1) for _place, job in jobs], "cmin": 0, "cmax": 100,
+            "line": {"width": 0}, "showscale": (bool(cores) or shade is use_of_gpu) and about.when.points >= POINTS["wide"],
             "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": " %", "nticks": 3, "len": 0.9},
         }  # fmt: skip
         href = points(about.settings, "/job/", [str(int(job["id_job"])) for _place, job in jobs])
@@ -186,8 +194,8 @@ def by_person(frame: pd.DataFrame, about: About) -> Figure:
     cores = frame.attrs.get("cores")
     mine = about.viewer.name if not about.viewer.is_staff else None
     rows = rows_of(jobs, about, lambda job: "" if job.get("user") == mine else str(job.get("user") or ""), alone=True)
-    head = [Row(name=_("Node"), group="", bars=spells)]
-    return chart([*head, *rows], [*spell_trace(spells, about), *job_trace(rows, about, cores, 1)], about)
+    head = [Row(name=_("Node"), group="the node's own", bars=spells)] if spells else []
+    return chart([*head, *rows], [*spell_trace(spells, about), *job_trace(rows, about, cores, len(head))], about)
 
 
 def gpu_label(gpu: str) -> str:
@@ -196,7 +204,7 @@ def gpu_label(gpu: str) -> str:
 
 
 def by_gpu(frame: pd.DataFrame, about: About) -> Figure:
-    """Jobs in rows by GPU; a GPU without jobs keeps its row."""
+    """Jobs in rows by GPU, coloured by how busy they kept it; a GPU without jobs keeps its row."""
     jobs = frame.to_dict("records")
     bars = about.frames.get("bars")
     cores = bars.attrs.get("cores") if isinstance(bars, pd.DataFrame) else None
@@ -206,4 +214,4 @@ def by_gpu(frame: pd.DataFrame, about: About) -> Figure:
     idle = [] if slices else [gpu_label(card) for card in frame.attrs.get("cards", ()) if gpu_label(card) not in there]
     rows += [Row(name=name, group=name) for name in idle]
     rows.sort(key=lambda row: (len(row.group), row.group))
-    return chart(rows, job_trace(rows, about, cores, 0), about)
+    return chart(rows, job_trace(rows, about, cores, 0, use_of_gpu), about)

@@ -81,19 +81,20 @@ def gpus_of(frame: pd.DataFrame, viewer: Viewer) -> pd.DataFrame:
 
 
 def holders(frame: pd.DataFrame, viewer: Viewer) -> list[dict[str, object]]:
-    """Which job was seen on which GPU: gpu, gpu_type, user, account, id_job, first, last (UTC s); one's own, all for staff.
+    """Which job was seen on which GPU: gpu, gpu_type, user, account, id_job, first, last (UTC s), use (mean, as measured); one's own, all for staff.
 
     A job that was seen once has first == last.
     """
     seconds = frame.index.as_unit("s").asi8
     rows = []
     for place, mine in enumerate(is_own(frame, viewer)):
-        seen = np.flatnonzero(np.isfinite(frame.iloc[:, place].to_numpy(dtype=float)))
+        values = frame.iloc[:, place].to_numpy(dtype=float)
+        seen = np.flatnonzero(np.isfinite(values))
         if mine and len(seen):
             row = dict(zip(frame.columns.names, map(str, frame.columns[place]), strict=True))
             rows.append({
                 "gpu": row["gpu"], "gpu_type": row["gpu_type"], "user": row["user"], "account": row["account"], "id_job": int(row["job"]),
-                "first": int(seconds[seen[0]]), "last": int(seconds[seen[-1]]),
+                "first": int(seconds[seen[0]]), "last": int(seconds[seen[-1]]), "use": float(values[seen].mean()),
             })  # fmt: skip
     return rows
 

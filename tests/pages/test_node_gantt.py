@@ -59,7 +59,7 @@ def test_bars_begin_and_last_as_the_jobs_did() -> None:
     assert bars["x"] == [3 * HOUR * 1000, HOUR * 1000], "the second still runs"
     # 4 of 16 cores, and 32 cores on 4 nodes are 8 of 16
     assert bars["marker"]["color"] == [25.0, 50.0]
-    assert bars["y"] == [1, 2], "row 0 is the node's own"
+    assert bars["y"] == [0, 1]
     assert "running for" in bars["hovertext"][1]
     assert "ran" in bars["hovertext"][0]
 
@@ -68,6 +68,7 @@ def test_a_click_leads_to_the_job() -> None:
     spell = {"kind": "event", "state": "DOWN", "start": NOW - 9 * HOUR, "end": NOW - 8 * HOUR, "reason": ""}  # has no job's id
     _spells, bars = drawn(gantt.by_person(frame([spell, job(7, "bruno", NOW - HOUR, NOW - 60)]), about()))
     assert bars["meta"]["href"] == {"base": "/job/", "names": ["7"]}
+    assert bars["y"] == [1], "row 0 is the node's own"
 
 
 def test_a_job_of_one_sample_is_still_seen() -> None:
@@ -98,10 +99,10 @@ def test_jobs_share_a_row_only_where_they_do_not_overlap() -> None:
 def test_few_jobs_have_a_row_each_and_many_share_those_of_their_person() -> None:
     few = [job(number, "bruno", NOW - 7200 + number * 60, NOW - 7200 + number * 60 + 30) for number in range(5)]
     figure = gantt.by_person(frame(few), about())
-    assert figure["layout"]["yaxis"]["ticktext"] == ["Node", *(f"bruno {number}" for number in range(5))]
+    assert figure["layout"]["yaxis"]["ticktext"] == [f"bruno {number}" for number in range(5)]
     many = [job(number, "bruno", NOW - 7200 + number * 60, NOW - 7200 + number * 60 + 30) for number in range(100)]
     figure = gantt.by_person(frame(many), about())
-    assert figure["layout"]["yaxis"]["ticktext"] == ["Node", "bruno"], "one after another they need one row"
+    assert figure["layout"]["yaxis"]["ticktext"] == ["bruno"], "one after another they need one row"
 
 
 def test_hundreds_of_short_jobs_are_capped_and_said() -> None:
@@ -126,16 +127,18 @@ def test_the_figure_of_very_many_jobs_stays_small() -> None:
 
 def test_a_person_s_own_rows_need_no_name() -> None:
     figure = gantt.by_person(frame([job(7, "mira", NOW - HOUR, None)]), about(MIRA))
-    assert figure["layout"]["yaxis"]["ticktext"] == ["Node", "7"]
+    assert figure["layout"]["yaxis"]["ticktext"] == ["7"]
 
 
 def test_gpus_without_jobs_keep_their_row() -> None:
-    rows = pd.DataFrame([job(7, "tomas", NOW - HOUR, None, gpu="2", gpu_type="NVIDIA A100-SXM4-40GB")])
+    rows = pd.DataFrame([job(7, "tomas", NOW - HOUR, None, gpu="2", gpu_type="NVIDIA A100-SXM4-40GB", use=37.5)])
     rows.attrs["cards"] = ["0", "1", "2", "3"]
     figure = gantt.by_gpu(rows, about())
     (bars,) = drawn(figure)
     assert figure["layout"]["yaxis"]["ticktext"] == ["GPU 0", "GPU 1", "GPU 2", "GPU 3"]
     assert bars["y"] == [2]
+    assert bars["marker"]["color"] == [37.5]
+    assert "GPU busy 38" in bars["hovertext"][0]
 
 
 @pytest.mark.parametrize(("text", "hours"), [("now-2h", 2), ("now-7d", 168), ("now-30d", 720)])

@@ -201,5 +201,5 @@ def test_a_rate_survives_samples_as_far_apart_as_the_steps(sources: Sources) -> 
 def test_gpu_bars_are_one_s_own(sources: Sources) -> None:
     frame = node_query.gpu_gauges(sources, ALICE, N1, WHEN)
     bars = node_query._gpu_bars(frame, pd.DataFrame({"id_job": []}), ALICE)
-    assert bars[["gpu", "user", "id_job"]].to_dict("records") == [{"gpu": "0", "user": "alice", "id_job": 11}]
+    assert bars[["gpu", "user", "id_job", "use"]].to_dict("records") == [{"gpu": "0", "user": "alice", "id_job": 11, "use": pytest.approx(80.0)}]
     assert bars.attrs["cards"] == ["0", "1", "2"]
