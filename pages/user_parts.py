@@ -107,7 +107,7 @@ def _found_tile(found: Any) -> Any:
         return parts.tile(_("Findings"), fmt.number(0), note=note)
     jobs = len(set().union(*(group.ids for group in groups)))
     base = html.A(ngettext("in %(num)s job", "in %(num)s jobs", jobs), href="#section-findings", className="tt-link")
-    return parts.tile(_("Findings"), fmt.number(len(groups)), base=_("kinds"), note=html.Span([base, " · ", note]))
+    return parts.tile(_("Findings"), fmt.number(len(groups)), base=ngettext("kind", "kinds", len(groups)), note=html.Span([base, " · ", note]))
 
 
 def _month_tiles(month: Any) -> list[Any]:
@@ -138,7 +138,10 @@ def draw_jobs(frames: Frames, about: About) -> Any:
     none = N_("You have not submitted a job yet.") if own else N_("No job was ever submitted.")
     shown = table(frame, job_columns(view, frame) if len(frame) else (), tools=bar, filtered=False, empty=none)
     address = link(about.settings, "/jobs", **({} if own else {"user": about.subject.id}))
-    return html.Div([shown, html.Div(parts.page_link(_("All jobs"), address), className="tt-foot-link") if len(frame) else None])
+    foot = [parts.page_link(_("All jobs"), address)]
+    if not frames["complete"]:
+        foot.append(html.Span([" · ", _("large arrays fill the part that was looked through: older jobs are in the list of all jobs")], className="tt-muted tt-small"))
+    return html.Div([shown, html.Div(foot, className="tt-foot-link") if len(frame) or not frames["complete"] else None])
 
 
 def level_words(value: float) -> str:

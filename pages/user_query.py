@@ -113,9 +113,10 @@ def now_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeR
 
 
 def last_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Frames:
-    """Frame jobs: the last ten jobs by submission, arrays as one row (columns of jobs_page and jobs_use.with_use)."""
+    """Frame jobs: the last ten jobs by submission, arrays as one row (columns of jobs_page and jobs_use.with_use); object complete:
+    False if the search for them ended early, at its budget of rows."""
     page = jobs_page(sources, viewer=viewer, filter=JobFilter(user=check(viewer, subject.id)), limit=LAST)
-    return {"jobs": with_use(sources, viewer, page.frame, when)}
+    return {"jobs": with_use(sources, viewer, page.frame, when), "complete": page.complete}
 
 
 def accounts_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Frames:
