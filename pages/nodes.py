@@ -25,6 +25,7 @@ from pages.nodes_frame import IN_SERVICE, STATES
 from pages.nodes_list import TONES, WORDS, choice, draw_list
 from pages.nodes_query import FACETS, address
 
+FEW = 4  # nodes below which there is nothing to count or to map
 SHOWN = 14  # values of one kind of count
 TITLES = {"state": N_("State"), "partition": N_("Partition"), "kind": N_("Kind"), "feature": N_("Feature")}
 
@@ -33,7 +34,8 @@ def head(sources: Sources, viewer: Viewer, subject: ClusterView, when: TimeRange
     """The title and, for staff, the bar that narrows."""
     title = _("Nodes") if viewer.is_staff else _("Nodes of my jobs")
     kept = {name: value for name, value in subject.extra if value and name not in ("page", "from", "to")}
-    return title, html.Div([html.H1(title), filter_bar(sources.settings, subject, "/nodes", viewer=viewer, params=kept)]), None
+    bar = filter_bar(sources.settings, subject, "/nodes", viewer=viewer, params=kept)
+    return title, html.Div([html.H1(title), bar]) if bar is not None else html.H1(title), None
 
 
 def _sum(frame: pd.DataFrame, column: str) -> float | None:
@@ -89,6 +91,9 @@ def _label(facet: str, value: str, count: int) -> list[Any]:
 def draw_counts(frames: Frames, about: About) -> Any:
     """Nodes by state, partition, kind and feature; each count is a link that filters."""
     view, settings = about.subject, about.settings
+    filtered = any(view.get(facet) for facet in FACETS)
+    if not filtered and len(frames["nodes"]) < FEW:
+        return html.Span(className="tt-hide")
     rows = []
     for facet in FACETS:
         counts = frames["facets"][facet]
@@ -107,8 +112,15 @@ def draw_counts(frames: Frames, about: About) -> Any:
     return html.Div(rows, className="tt-facets") if rows else html.Span(className="tt-hide")
 
 
+def worth_a_map(about: About) -> bool:
+    """A map of fewer nodes says less than their rows below; staff keep it while they filter."""
+    return len(about.frames["map"]) >= FEW or (about.viewer.is_staff and any(about.subject.get(facet) for facet in FACETS))
+
+
 def draw_measures(frames: Frames, about: About) -> Any:
     """What the cells are coloured by."""
+    if not worth_a_map(about):
+        return html.Span(className="tt-hide")
     frame, chosen = frames["map"], about.subject.get("measure", "cores")
     there = [name for name, (column, _unit, _title) in MEASURES.items() if name == chosen or (not frame.empty and frame[column].notna().any())]
     links = [choice(_(MEASURES[name][2]), address(about.settings, about.subject, measure=name), name == chosen) for name in there]
@@ -139,17 +151,17 @@ PAGE = Page(
             ),
         ),
         Section(
-            key="map", title=N_("Map"), query=nodes_query.read_map, access=SIGNED_IN, eager=True,
+            key="map", title="", query=nodes_query.read_map, access=SIGNED_IN, eager=True, in_contents=False,
             blocks=(Block(key="measure", title="", draw=draw_measures, bare=True, height=30),),
             panels=(
                 Panel(
                     key="map", title=N_("Every node"), unit=N_("share of the node, or W"), help=HELP_MAP, frame="map", figure=grid_figure, scope="cluster",
-                    wide=True, needs=needs_of(MEASURED),
+                    wide=True, needs=needs_of(MEASURED), shown=worth_a_map,
                 ),
             ),
         ),
         Section(
-            key="list", title=N_("Nodes"), query=nodes_query.read_list, export=nodes_query.exported, access=SIGNED_IN, eager=True, needs=needs_of(TREND),
+            key="list", title="", query=nodes_query.read_list, export=nodes_query.exported, access=SIGNED_IN, eager=True, in_contents=False, needs=needs_of(TREND),
             blocks=(Block(key="list", title=N_("List"), draw=draw_list, csv="nodes", help=HELP_LIST, height=600),),
         ),
     ),

@@ -13,7 +13,6 @@ from components.links import account_link, link, node_link
 from components.records import About, Frames
 from components.table import Column, table
 from components.text import N_, _, ngettext
-from core.viewer import Viewer
 from pages.nodes_query import ORDERS, TEXTS, address
 
 TONES = {"allocated": "info", "mixed": "info", "idle": "good", "reserved": "muted", "drained": "warn", "down": "bad", "other": "muted", "unknown": "muted"}
@@ -157,12 +156,14 @@ def choice(text: Any, href: str, chosen: bool) -> Any:
     return parts.page_link(text, href, "tt-choice tt-on" if chosen else "tt-choice")
 
 
-def orders(about: About, viewer: Viewer) -> html.Div:
+def orders(about: About, frame: pd.DataFrame) -> html.Div:
     """What all nodes are sorted by; a second click turns the order round."""
     view, settings = about.subject, about.settings
     chosen, turned = view.get("order", "name"), view.get("asc") == "1"
     shown: list[Any] = [html.Span(_("Sorted by"), className="tt-muted tt-small")]
     for order in ORDERS:
+        if order == "gpus" and not (frame["gpus"] > 0).any():
+            continue
         mine = order == chosen
         down = (order not in TEXTS) != (mine and turned)
         mark = parts.icon("sort-down" if down else "sort-up") if mine else None
@@ -191,4 +192,4 @@ def draw_list(frames: Frames, about: About) -> Any:
     if frame.empty:
         return parts.empty(_("No node fits these filters.") if about.viewer.is_staff else _("None of your jobs runs now."))
     note = N_("Column heads sort the rows of this page only.") if frames["pages"] > 1 else ""
-    return html.Div([orders(about, about.viewer), table(frame, columns(about, frames), note=note), pager(frames, about)])
+    return html.Div([orders(about, frame) if frames["rows"] > 1 else None, table(frame, columns(about, frames), note=note), pager(frames, about)])

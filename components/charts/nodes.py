@@ -16,6 +16,7 @@ from components.links import points
 from components.records import About, Figure
 from components.text import N_, _
 from core.settings import Settings
+from core.timerange import POINTS
 
 # measure → (column, unit, title)
 MEASURES: dict[str, tuple[str, str, str]] = {
@@ -26,19 +27,22 @@ MEASURES: dict[str, tuple[str, str, str]] = {
 MARKS = {  # group of states → (name, colour, symbol); what is out of service is told by its form, too
     "down": (N_("down"), "bad", "x"), "drained": (N_("drained"), "waste", "diamond-open"), "": (N_("not measured"), "alloc", "circle-open"),
 }  # fmt: skip
-CELL, SMALLEST, LABEL = 26, 9, 20  # px
+CELL, SMALLEST, MANY = 26, 9, 400  # px; beyond MANY nodes the cells become smaller
+LETTER = 6.4  # px a letter of a label takes
 WIDE, NARROW = 1060, 300  # px a row of cells has
+TOP, BOTTOM, LEAST = 31, 8, 240  # px above the cells (the legend), below them, and of the whole chart at least
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Where each node stands: `row` and `column` by node, labels by the row a group begins in, the size of all."""
+    """Where each node stands: `rows` and `columns` by node, `labels` (row, column, text), the size in cells, a cell's px."""
 
     rows: tuple[int, ...]
     columns: tuple[int, ...]
-    labels: tuple[tuple[int, str], ...]
+    labels: tuple[tuple[int, int, str], ...]
     height: int
     width: int
+    cell: int
 
 
 def group_names(frame: pd.DataFrame, settings: Settings) -> list[str]:
@@ -51,18 +55,25 @@ def group_names(frame: pd.DataFrame, settings: Settings) -> list[str]:
 
 
 def place(groups: Sequence[str], space: int) -> Grid:
-    """Groups below each other in the order of their first node, each filled row by row; more nodes make smaller cells."""
-    order = list(dict.fromkeys(groups))
-    cell = CELL if len(groups) <= 400 else max(SMALLEST, round(math.sqrt(space * 420 / len(groups))))
-    width = max(8, min(space // cell, max(groups.count(group) for group in order) if groups else 8))
-    rows, columns, labels, at = [0] * len(groups), [0] * len(groups), [], 0
-    for group in order:
-        labels.append((at, group))
-        members = [position for position, name in enumerate(groups) if name == group]
-        for number, position in enumerate(members):
-            rows[position], columns[position] = at + 1 + number // width, number % width
-        at += 1 + -(-len(members) // width)
-    return Grid(rows=tuple(rows), columns=tuple(columns), labels=tuple(labels), height=at, width=width)
+    """Groups in the order of their first node, filled row by row, small ones beside each other; more nodes make smaller cells."""
+    cell = CELL if len(groups) <= MANY else max(SMALLEST, round(math.sqrt(space * 420 / len(groups))))
+    width = max(8, space // cell)
+    members: dict[str, list[int]] = {}
+    for position, name in enumerate(groups):
+        members.setdefault(name, []).append(position)
+    rows, columns, labels = [0] * len(groups), [0] * len(groups), []
+    top, used, bottom = 0, 0, 0
+    for group, positions in members.items():
+        needs = max(min(len(positions), width), math.ceil(len(group) * LETTER / cell) + 1)
+        if used + needs > width or len(positions) > width - used:
+            top, used = bottom, 0
+        labels.append((top, used, group))
+        room = width - used
+        for number, position in enumerate(positions):
+            rows[position], columns[position] = top + 1 + number // room, used + number % room
+        bottom = max(bottom, top + 1 + -(-len(positions) // room))
+        used += needs + 1
+    return Grid(rows=tuple(rows), columns=tuple(columns), labels=tuple(labels), height=bottom, width=width, cell=cell)
 
 
 def _matrix(grid: Grid, values: np.ndarray) -> np.ndarray:
@@ -91,7 +102,7 @@ def _marks(frame: pd.DataFrame, grid: Grid, group: str, which: np.ndarray, setti
     return {
         "type": "scatter", "mode": "markers", "name": _(name), "x": [grid.columns[position] for position in picked],
         "y": [grid.rows[position] for position in picked], "text": nodes, "hovertemplate": f"%{{text}}: {_(name)}<extra></extra>",
-        "marker": {"symbol": symbol, "size": 9 if len(grid.rows) <= 400 else 6, "line": {"width": 2 if symbol.endswith("open") else 0}},
+        "marker": {"symbol": symbol, "size": 9 if len(grid.rows) <= MANY else 6, "line": {"width": 2 if symbol.endswith("open") else 0}},
         "meta": {"color": colour, "href": points(settings, "/node/", nodes)}, "showlegend": True,
     }  # fmt: skip
 
@@ -99,9 +110,8 @@ def _marks(frame: pd.DataFrame, grid: Grid, group: str, which: np.ndarray, setti
 def grid_figure(frame: pd.DataFrame, about: About) -> Figure:
     """One cell a node: pale is little, full is all; a cross is down, an open diamond drained, a ring has no value."""
     measure = about.subject.get("measure", "cores")
-    column, unit, title = MEASURES[measure]
-    narrow = about.when.points < 200
-    grid = place(group_names(frame, about.settings), NARROW if narrow else WIDE)
+    column, unit, _title = MEASURES[measure]
+    grid = place(group_names(frame, about.settings), NARROW if about.when.points < POINTS["wide"] else WIDE)
     values = frame[column].to_numpy("float64") * (100 if unit == "%" else 1)
     down = (frame["group"] == "down").to_numpy()
     values = np.where(down, np.nan, values)
@@ -110,18 +120,18 @@ def grid_figure(frame: pd.DataFrame, about: About) -> Figure:
     if measure == "gpus":
         unknown &= (frame["gpu_model"] != "").to_numpy()  # a node without GPUs lacks no value
     nodes = [plain(node) for node in frame["node"]]
-    heat = _heat(frame, grid, values, unit, nodes, about.settings)
+    heat = _heat(grid, values, unit, nodes, about.settings)
     marks = [
         _marks(frame, grid, group, which, about.settings) for group, which in (("down", down), ("drained", drained), ("", unknown)) if which.any()
     ]
-    return {"data": [heat, *marks], "layout": _layout(grid, bool(marks), narrow, _(title), unit)}
+    return {"data": [heat, *marks], "layout": _layout(grid, bool(marks))}
 
 
-def _heat(frame: pd.DataFrame, grid: Grid, values: np.ndarray, unit: str, nodes: list[str], settings: Settings) -> dict[str, Any]:
+def _heat(grid: Grid, values: np.ndarray, unit: str, nodes: list[str], settings: Settings) -> dict[str, Any]:
     names = _names(grid, nodes)
     known = values[np.isfinite(values)]
     top = 100.0 if unit == "%" else float(known.max()) if len(known) else 1.0
-    gap = 2 if len(nodes) <= 400 else 1
+    gap = 2 if len(nodes) <= MANY else 1
     return {
         "type": "heatmap", "z": packed(_matrix(grid, values)), "text": names, "zmin": 0, "zmax": top or 1.0, "xgap": gap, "ygap": gap,
         "hovertemplate": f"%{{text}}: %{{z:,.3~r}} {unit}<extra></extra>", "hoverongaps": False, "showlegend": False,
@@ -130,23 +140,23 @@ def _heat(frame: pd.DataFrame, grid: Grid, values: np.ndarray, unit: str, nodes:
     }  # fmt: skip
 
 
-def _layout(grid: Grid, marks: bool, narrow: bool, title: str, unit: str) -> dict[str, Any]:
-    space = NARROW if narrow else WIDE
-    cell = min(space / grid.width, CELL) if len(grid.rows) <= 400 else space / grid.width
-    height = int(grid.height * max(cell, LABEL if len(grid.labels) * 4 > grid.height else cell)) + 54
+def _layout(grid: Grid, marks: bool) -> dict[str, Any]:
+    # a label is as high as a line of text, whatever the cells
+    label = max(1.0, 18 / grid.cell)
+    height = max(LEAST, round(grid.height * grid.cell + TOP + BOTTOM))
     notes = [
         {
-            "x": 0, "y": row + 0.42, "xref": "paper", "yref": "y", "xanchor": "left", "yanchor": "bottom", "text": plain(label), "showarrow": False,
-            "font": {"size": 11},
+            "x": column / grid.width, "y": row + 0.46, "xref": "paper", "yref": "y", "xanchor": "left", "yanchor": "bottom", "text": plain(text),
+            "showarrow": False, "font": {"size": 11}, "bgcolor": "rgba(0,0,0,0)",
         }
-        for row, label in grid.labels
+        for row, column, text in grid.labels
     ]  # fmt: skip
     hidden = {"visible": False, "fixedrange": True, "showgrid": False, "zeroline": False}
-    most = max(grid.width, int(space / CELL)) if len(grid.rows) <= 400 else grid.width
+    shown = (height - TOP - BOTTOM) / grid.cell
     return {
-        "margin": {"l": 4, "r": 10, "t": 8, "b": 30 if marks else 8}, "height": max(150, height), "hovermode": "closest", "dragmode": False,
-        "xaxis": {"type": "linear", "range": [-0.6, most - 0.4], **hidden},
-        "yaxis": {"type": "linear", "range": [grid.height - 0.4, -0.6], **hidden},
+        "margin": {"l": 4, "r": 10, "t": TOP, "b": BOTTOM}, "height": height, "hovermode": "closest", "dragmode": False,
+        "xaxis": {"type": "linear", "range": [-0.5, grid.width - 0.5], **hidden},
+        "yaxis": {"type": "linear", "range": [max(shown, grid.height) - 0.5, 0.5 - label], **hidden},
         "annotations": notes, "separators": f".{fmt.THIN}", "showlegend": marks,
         "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 0, "yanchor": "top"},
     }  # fmt: skip
