@@ -82,6 +82,7 @@ def compute_legend(about: About) -> Any:
         (_("Cores"), _("Used cores of those allocated: %(limits)s.", limits=common.limits(settings, top.cores_bad, top.cores_warn))),
         (_("Memory"), memory), common.judged_after(settings),
         (_("What is counted"), _("All running jobs, GPU jobs too. A job on several nodes counts whole wherever one of them is asked for.")),
+        (_("Whole nodes"), _("A job that was given whole nodes holds all of their cores, whatever it asked for: look at the job first.")),
     )  # fmt: skip
 
 
@@ -165,7 +166,7 @@ TOP = Page(
     head=common.head("/top", N_("Top users of cores"), N_("Who holds cores and memory now, and what of them is used. Rows are people by account.")),
     sections=(
         Section(
-            key="now", title="", query=compute_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=compute_query, export=common.exported(compute_query, common.UNITS), access=STAFF, eager=True, in_contents=False,
             needs=needs_of(top_batches.recorded(PLAIN), top_batches.of_jobs(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_compute_tiles, bare=True, height=120),
@@ -180,7 +181,7 @@ TOP_GPU = Page(
     head=common.head("/top/gpu", N_("Top users of GPUs"), N_("Who holds GPUs now, and which of them idle. Only jobs with GPUs are counted.")),
     sections=(
         Section(
-            key="now", title="", query=gpu_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=gpu_query, export=common.exported(gpu_query, common.UNITS), access=STAFF, eager=True, in_contents=False,
             needs=(*needs_of(top_batches.of_jobs(PLAIN, gpus=True)), *metrics(top_batches.GPU)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_gpu_tiles, bare=True, height=120),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -31,6 +31,12 @@ TABS = (
 MARKS = {
     CORES: N_("Cores"), MEMORY: N_("Memory"), GPUS: N_("GPUs"), GPUS_UNUSED: N_("GPUs totally unused"),
     SOME_GPUS_UNUSED: N_("Some GPUs unused"),
+}  # fmt: skip
+Query = Callable[[Sources, Viewer, Any, TimeRange], Frames]
+# what the columns of the files are counted in
+UNITS = {
+    "cores_used": "cores", "memory": "bytes", "memory_peak": "bytes", "per_core": "bytes", "node_per_core": "bytes", "gpus_used": "fully used GPUs",
+    "since": "UTC", "start": "UTC",
 }  # fmt: skip
 Head = Callable[[Sources, Viewer, ClusterView, TimeRange], tuple[str, Any, None]]
 
@@ -144,6 +150,26 @@ def trouble(frames: Frames) -> Any:
     if isinstance(jobs, pd.DataFrame) and jobs.attrs.get("cut"):
         notes.append(parts.notice(_("More than 20 000 jobs run: the table counts the first 20 000. Narrow it to see all of a part."), "warn"))
     return html.Div(notes) if notes else None
+
+
+def exported(query: Query, units: Mapping[str, str]) -> Query:
+    """The same frames for a file: the head of each column of `units` names its unit, and times (unit "UTC") are written out."""
+
+    def made(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
+        found = query(sources, viewer, view, when)
+        return {key: _with_units(value, units) if isinstance(value, pd.DataFrame) else value for key, value in found.items()}
+
+    return made
+
+
+def _with_units(frame: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
+    if isinstance(frame.columns, pd.MultiIndex):
+        return frame
+    shown = frame.copy()
+    for name in (name for name, unit in units.items() if unit == "UTC" and name in shown):
+        times = pd.to_datetime(pd.to_numeric(shown[name], errors="coerce"), unit="s", utc=True)
+        shown[name] = pd.Series(times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"), index=shown.index, dtype="object")
+    return shown.rename(columns={name: f"{name} ({unit})" for name, unit in units.items()})
 
 
 def nobody(view: ClusterView, what: str) -> Any:

@@ -33,6 +33,10 @@ from pages import top_common as common
 BY = ("user", "account", "job")
 BY_WORDS = {"user": N_("By person"), "account": N_("By account"), "job": N_("By job")}
 MOST_NAME = 64
+UNITS = {
+    "operations": "1/s", "peak": "1/s", "peak_at": "UTC", "read": "bytes/s", "written": "bytes/s", "read_total": "bytes", "written_total": "bytes",
+    "share": "of 1",
+}  # fmt: skip
 
 
 def subject_of(params: Mapping[str, str]) -> ClusterView:
@@ -288,7 +292,7 @@ TOP_LUSTRE = Page(
         ),
         # the same questions once more, which the cache answers
         Section(
-            key="heaviest", title=N_("The heaviest"), query=query, access=STAFF, eager=True, in_contents=False,
+            key="heaviest", title=N_("The heaviest"), query=query, export=common.exported(query, UNITS), access=STAFF, eager=True, in_contents=False,
             blocks=(Block(key="heaviest", title=N_("Most operations first"), draw=draw_heaviest, csv="heaviest", height=400, help=HELP_HEAVIEST),),
         ),
     ),

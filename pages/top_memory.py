@@ -152,7 +152,7 @@ TOP_MEMORY = Page(
     head=common.head("/top/memory", N_("Large memory nodes now"), N_("Jobs on nodes with much memory for each core, and whether they need it.")),
     sections=(
         Section(
-            key="now", title="", query=memory_query, access=STAFF, eager=True, in_contents=False,
+            key="now", title="", query=memory_query, export=common.exported(memory_query, common.UNITS), access=STAFF, eager=True, in_contents=False,
             needs=needs_of(top_batches.large_nodes(PLAIN, 0), top_batches.each_job(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_tiles, bare=True, height=120),

@@ -37,6 +37,11 @@ BY_WORDS = {"user": N_("By person"), "account": N_("By account")}
 RANGE = 7 * DAY
 WORST = 20
 ENOUGH = 0.9  # of the runs; from there on a line in small print is enough
+FILE_UNITS = {
+    "start": "UTC", "end": "UTC", "elapsed": "s", "memory": "bytes", "efficiency": "of 1", "of_all": "of 1", "share": "of 1",
+    "cpu_efficiency": "of 1", "gpu_use": "of 1", "memory_efficiency": "of 1", "core_hours_wasted": "core-hours", "gpu_hours_wasted": "GPU-hours",
+    "memory_gib_hours_wasted": "GiB-hours",
+}  # fmt: skip
 GIB_HOURS = 1024  # of a TiB-hour
 
 
@@ -90,6 +95,16 @@ def worst_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeR
     factor = GIB_HOURS if what == "memory" else 1
     frame["wasted"], frame["share"] = frame[WASTED[what]].astype(float) / factor, frame[SHARE[what]].astype(float)
     return {"worst": frame}
+
+
+def in_hours(read: common.Query) -> common.Query:
+    """The frames for a file, each column with its unit."""
+
+    def made(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
+        unit = {"cores": "core-hours", "gpus": "GPU-hours", "memory": "TiB-hours"}[view.get("what", WHAT[0])]
+        return common.exported(read, FILE_UNITS | dict.fromkeys(("hours", "judged_hours", "used", "wasted"), unit))(sources, viewer, view, when)
+
+    return made
 
 
 def draw_choices(frames: Frames, about: About) -> Any:
@@ -162,8 +177,10 @@ def _efficiency(row: Mapping[str, Any], about: About) -> Any:
 def columns(about: About) -> tuple[Column, ...]:
     """The columns of both tables of people or accounts."""
     unit = UNIT[about.subject.get("what", WHAT[0])]
+    people = Column(key="people", title=N_("People"), draw=lambda row: _people(row, about), help=N_("Who of the account wasted it, in the same range"))
     return (
         _who_column(about),
+        *((people,) if about.subject.get("by", BY[0]) == "account" else ()),
         Column(key="wasted", title=N_("Wasted"), kind="number", phone=True, help=N_("Hours held and not used, of runs whose use is known"),
                draw=lambda row: fmt.with_unit(row["wasted"], _(unit))),
         Column(key="of_all", title=N_("Of all waste"), kind="bar", role="waste", help=N_("Share of the waste of all rows")),
@@ -176,6 +193,12 @@ def columns(about: About) -> tuple[Column, ...]:
         Column(key="to_act", title=N_("Findings"), kind="number", help=N_("Findings to act on, of all runs")),
         Column(key="poor", title=N_("Judgement"), draw=_judgement, help=N_("Heavy and poor: both from the limits of the settings on")),
     )  # fmt: skip
+
+
+def _people(row: Mapping[str, Any], about: About) -> Any:
+    view = about.subject
+    query_ = view.narrow.query(account=row["account"]) | {"what": view.get("what", WHAT[0]), "by": "user"} | common.span_of(about.when)
+    return parts.page_link(_("people"), link(about.settings, "/top/waste", **query_)) if row["account"] else ""
 
 
 def _jobs(row: Mapping[str, Any], about: About) -> Any:
@@ -261,7 +284,7 @@ TOP_WASTE = Page(
             ),
         ),
         Section(
-            key="who", title=N_("Who"), query=who_query, access=STAFF, eager=True, in_contents=False,
+            key="who", title=N_("Who"), query=who_query, export=in_hours(who_query), access=STAFF, eager=True, in_contents=False,
             blocks=(
                 Block(key="poor", title=N_("Heavy and poor"), draw=draw_poor, csv="poor", height=120, help=HELP_POOR),
                 Block(key="rows", title=N_("Most wasted first"), draw=draw_rows, csv="rows", height=500,
@@ -269,7 +292,7 @@ TOP_WASTE = Page(
             ),
         ),
         Section(
-            key="worst", title=N_("The worst single jobs"), query=worst_query, access=STAFF, in_contents=False,
+            key="worst", title=N_("The worst single jobs"), query=worst_query, export=in_hours(worst_query), access=STAFF, in_contents=False,
             blocks=(Block(key="worst", title=N_("Most wasted first"), draw=draw_worst, csv="worst", height=400),),
         ),
     ),

@@ -286,3 +286,19 @@ def test_a_name_slurm_does_not_know_is_never_asked_for(monkeypatch: pytest.Monke
     frames = top_lustre.query(sources, ADA, top_lustre.subject_of({"user": "oleg", "account": "def-a"}), WHEN)
     assert (asked[0].users, asked[0].accounts) == (("oleg",), ("def-a",))
     assert isinstance(frames["heaviest"], SourceDown)
+
+
+def test_files_name_units_and_write_times_out() -> None:
+    frame = pd.DataFrame({"user": ["alice"], "memory": [GIB], "since": [END], "cores": [4]})
+    found = top_common.exported(lambda *_asked: {"rows": frame, "jobs": 3}, top_common.UNITS)(None, ADA, ClusterView(), WHEN)
+    assert list(found["rows"].columns) == ["user", "memory (bytes)", "since (UTC)", "cores"]
+    assert found["rows"].iloc[0].tolist() == ["alice", GIB, "2026-11-18T11:10:00Z", 4]
+    assert found["jobs"] == 3
+
+
+def test_an_account_leads_to_its_people_with_everything_kept() -> None:
+    view = top_waste.TOP_WASTE.subject({"by": "account", "what": "gpus", "partition": "gpu"})
+    when = TimeRange(start=END - 86400, end=END, now=END, relative=True)
+    assert top_waste._people({"account": "def-a"}, about(view, {}, when)).href == (
+        "/top/waste?account=def-a&partition=gpu&what=gpus&by=user&from=now-86400s&to=now"
+    )
