@@ -11,7 +11,7 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.links import job_link
-from components.present import plain_text
+from components.present import HIDDEN, plain_text
 from components.records import About, Block, Frames, Section
 from components.table import Column, table
 from components.text import N_, _
@@ -78,17 +78,18 @@ def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeR
 def _job_cell(row: dict[str, Any], about: About) -> Any:
     job = str(row["job_id"])
     target = job if "[" not in job else str(row["array_job"])
-    name = html.Span(str(plain_text(row["name"])), className="tt-phone-only tt-row-name")
+    name = html.Span(str(plain_text(row["name"])), className="tt-phone-only tt-row-name") if row["name"] != HIDDEN else None
     return [job_link(about.settings, target, job) if row["opens"] else html.Span(job), name]
 
 
 def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
-    """The columns of the list; names are as present() wrote them."""
+    """The columns of the list; names are as present() wrote them, and left out where it hid all of them."""
+    named = bool((frame["name"] != HIDDEN).any())
     found = [
         Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: _job_cell(row, about)),
         Column(key="state", title=N_("State"), phone=True, draw=jobs_list.state_cell),
         Column(key="user", title=N_("Member")),
-        Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"]))),
+        *([Column(key="name", title=N_("Name"), draw=lambda row: str(plain_text(row["name"])))] if named else []),
         Column(key="submit", title=N_("Submitted"), kind="time"),
         Column(key="elapsed", title=N_("Time"), kind="bar", draw=jobs_list.time_cell, help=N_("Run time; the bar is its share of the limit")),
         Column(key="cores", title=N_("Cores"), kind="number"),
@@ -150,6 +151,6 @@ HELP = N_(
     "folders stay theirs. The file that can be downloaded holds every job that fits, each task on a line of its own."
 )
 JOBS = Section(
-    key="jobs", title="", query=listed, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
+    key="jobs", title=N_("Jobs"), query=listed, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
     blocks=(Block(key="jobs", title=N_("Jobs of the account"), draw=draw, csv="jobs", height=600, help=HELP),),
 )  # fmt: skip

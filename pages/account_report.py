@@ -99,7 +99,7 @@ def _summed(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
-    """The columns of the report: of GPUs, energy, money and Slurm's own count only where there is any."""
+    """The columns of what was held, used and wasted; of GPUs only where there are any."""
     found = [Column(key="user", title=N_("Member"), phone=True, draw=lambda row: _person(row, about)), Column(key="jobs", title=N_("Jobs"), kind="number")]
     found.append(Column(key="failed", title=N_("Not completed"), kind="number", help=N_("Runs that failed, timed out, were cancelled …")))
     for key, title, used, wasted in KINDS:
@@ -111,6 +111,12 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
                    help=N_("Used of what was allocated, over the runs whose use is known")),
             Column(key=f"{key}_wasted", title=wasted, kind="number", help=N_("In hours: allocated and not used, over the runs whose use is known")),
         ]
+    return tuple(found)
+
+
+def charge_columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
+    """Energy, money and Slurm's own count, those that are known; () if none is."""
+    found = []
     if frame["energy_kwh"].any():
         found.append(Column(key="energy_kwh", title=N_("Energy"), kind="energy", help=N_("Measured, of the nodes' parts that the runs held")))
     if frame["cost"].notna().any():
@@ -119,7 +125,8 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
         found.append(Column(key="charged_core_hours", title=N_("Slurm: core-hours"), kind="number", help=N_("What slurmdbd counted in the month itself")))
         if frame["charged_gpu_hours"].any():
             found.append(Column(key="charged_gpu_hours", title=N_("Slurm: GPU-hours"), kind="number", help=N_("What slurmdbd counted in the month itself")))
-    return tuple(found)
+    first = Column(key="user", title=N_("Member"), phone=True, draw=lambda row: _person(row, about))
+    return (first, *(Column(**{**vars(one), "phone": place == 0}) for place, one in enumerate(found))) if found else ()
 
 
 def _person(row: dict[str, Any], about: About) -> Any:
@@ -187,7 +194,11 @@ def draw_report(frames: Frames, about: About) -> Any:
     whole["cost"] = [cost_of(row, about.settings) for row in whole.to_dict("records")]
     whole["cost"] = whole["cost"].astype(float)
     shown = table(whole, columns(about, whole), sortable=False, filtered=False, row_class=lambda row: "tt-sum" if row["sum"] else "")
-    return html.Div([_bar(about, month), title, shown, *_sentences(frames, about)])
+    more = charge_columns(about, whole)
+    charges = []
+    if more:
+        charges = [html.H3(_("What it cost, and what Slurm charged")), table(whole, more, sortable=False, filtered=False)]
+    return html.Div([_bar(about, month), title, shown, *charges, *_sentences(frames, about)])
 
 
 def draw_month_limits(frames: Frames, about: About) -> Any:
@@ -215,7 +226,7 @@ HELP = N_(
     "the clock: of a run that goes on over midnight of the first it counts a part in each month, and it knows no waste."
 )
 REPORT = Section(
-    key="report", title="", query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
+    key="report", title=N_("Month's report"), query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
     needs=needs_of(account_now_batches.TREND),
     blocks=(
         Block(key="report", title=N_("Month's report"), draw=draw_report, csv="report", height=420, help=HELP),
