@@ -144,7 +144,8 @@ def facts(frames: Frames, about: About) -> Any:
     booted = value_of(now, "booted")
     up = html.Span([fmt.duration(about.when.now - booted), " ", html.Span([_("since"), " ", fmt.moment(int(booted))], className="tt-muted")]) if booted else ""
     listed = partitions_of(about.subject.id, row, about.settings)
-    names = [part for name in listed for part in (parts.page_link(name, link(about.settings, "/nodes", partition=name)), ", ")][:-1]
+    staff = about.viewer.is_staff  # others list the nodes of their own jobs, whatever partition
+    names = [part for name in listed for part in (parts.page_link(name, link(about.settings, "/nodes", partition=name)) if staff else name, ", ")][:-1]
     threads, memory, space = (value_of(now, what) for what in ("threads", "memory", "space"))
     rows = [
         (_("State by Slurm"), detail_of(now, "state").lower().replace("+", ", ")),

@@ -60,7 +60,9 @@ def running(frames: Frames, about: About) -> Any:
     others = _others(frames, found)
     note = ngettext("and %(num)s job of other people", "and %(num)s jobs of other people", others) if others and not staff else ""
     if found.empty and note:
-        return parts.empty(_("No job of yours runs here now, but %(others)s.", others=note.removeprefix(_("and") + " ")))
+        return parts.empty(
+            ngettext("No job of yours runs here now, but %(num)s of somebody else.", "No job of yours runs here now, but %(num)s of other people.", others)
+        )
     return table(shown, columns, empty=N_("No job runs here now."), note=note)
 
 
