@@ -152,8 +152,8 @@ def head(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange)
     shown = job_query.the_run(sources, viewer, subject)
     person = "" if shown.user == viewer.name else str(Names(viewer, sources.settings).person(shown.user))
     if job_query.is_array(sources, viewer, subject):
-        return shown.name, job_array.head(shown, subject, sources.settings, person), job_array.KEYS
-    return shown.name, job_head.head(found, shown, sources.settings, when, person), keys_of(shown, sources.settings)
+        return shown.name, job_array.head(shown, subject, viewer, sources.settings, when, person), job_array.KEYS
+    return shown.name, job_head.head(found, shown, viewer, sources.settings, when, person), keys_of(shown, sources.settings)
 
 
 def span(sources: Sources, viewer: Viewer, subject: JobSubject, now: int) -> tuple[int, int]:

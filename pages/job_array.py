@@ -29,6 +29,7 @@ from datasources.slurm.members import array_members, member_runs
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages.job_query import shared, the_run
+from pages.job_ways import ways
 from pages.jobs_export import file_of
 from pages.jobs_filters import choice
 from pages.jobs_list import MOST_COMPARED, time_cell, unset, use_columns
@@ -111,11 +112,13 @@ def memory_peaks(sources: Sources, viewer: Viewer, ids: list[int]) -> dict[int, 
     return found
 
 
-def head(run: Run, subject: JobSubject, settings: Settings, person: str = "") -> html.Div:
+def head(run: Run, subject: JobSubject, viewer: Viewer, settings: Settings, when: TimeRange, person: str = "") -> html.Div:
     """Title of an array's page."""
     name = html.H1(run.name or _("(no name)"), className="tt-job-name")
     back = parts.page_link([parts.icon("list-task"), html.Span(_("In the list"))], link(settings, "/jobs", id=str(subject.job)), "tt-btn")
-    text = " · ".join(part for part in (_("array %(id)s", id=subject.job), person, run.account, run.partition) if part)
+    led = ways(run, viewer, settings, when.now, person)
+    said = [part for part in (_("array %(id)s", id=subject.job), led["person"], led["account"], run.partition) if part]
+    text = [piece for part in said for piece in (" · ", part)][1:]
     return html.Div([html.Div([name, html.Span(text, className="tt-muted")], className="tt-title"), back], className="tt-title-row")
 
 

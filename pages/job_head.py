@@ -17,11 +17,12 @@ from components.section_layout import anchor
 from components.text import N_, _, error_sentence, ngettext
 from components.text_findings import sentence
 from components.text_findings import summary as findings_summary
-from core.gpus import model_of
 from core.settings import Settings
 from core.timerange import TimeRange
+from core.viewer import Viewer
 from datasources.slurm.records import Run
 from pages.job_facts import Judged
+from pages.job_ways import about_line, gpu_text
 
 # which section of the page shows what a finding is about: by its id, else by its subject
 SECTION_OF = {
@@ -38,34 +39,9 @@ ROLES = ((0.7, "good"), (0.4, "used"), (0.2, "waste"), (0.0, "bad"))
 SOURCE_WORDS = {"accounting": N_("from accounting"), "metrics": N_("measured")}
 
 
-def gpu_kind(name: str, settings: Settings) -> str:
-    """A GPU's model as people call it; a part of one is called a slice."""
-    model = model_of(name, settings.gpus)
-    return _("%(profile)s slice", profile=model.name) if model.mig else model.name
-
-
-def gpu_text(run: Run, settings: Settings) -> str:
-    """`4 × A100`, "" without GPUs; GPUs without a type are called GPU."""
-    if not run.gpus:
-        return ""
-    names = [f"{number} × {gpu_kind(name, settings)}" for name, number in run.gpu_types.items()]
-    rest = run.gpus - sum(run.gpu_types.values())
-    return " + ".join([*names, *([f"{rest} × GPU"] if rest > 0 else [])])
-
-
-def size_text(run: Run, settings: Settings) -> str:
-    """`1 node (g004) · 12 cores · 4 × A100`."""
-    nodes = ngettext("%(num)s node", "%(num)s nodes", run.nodes)
-    where = f" ({', '.join(run.hosts[:3])}{'…' if len(run.hosts) > 3 else ''})" if run.hosts else ""
-    cores = ngettext("%(num)s core", "%(num)s cores", run.cores)
-    return " · ".join(part for part in (nodes + where, cores, gpu_text(run, settings)) if part)
-
-
-def title_row(run: Run, settings: Settings, person: str = "") -> html.Div:
+def title_row(run: Run, viewer: Viewer, settings: Settings, now: int, person: str = "") -> html.Div:
     """Name, status, whose it is (for others), what it runs on, and where to go from here."""
-    about = " · ".join(
-        part for part in (_("job %(id)s", id=run.job_id), person, run.account, run.partition, size_text(run, settings)) if part
-    )
+    about = about_line(run, viewer, settings, now, person)
     compare = parts.page_link(
         [parts.icon("arrow-left-right"), html.Span(_("Compare"))],
         link(settings, "/jobs/compare", ids=plain_id(run)), "tt-btn",
@@ -143,9 +119,9 @@ def runs_row(found: list[Run], shown: Run, settings: Settings) -> Any:
     return html.Div([html.Span(_("This job ran more than once:"), className="tt-muted"), *choices], className="tt-runs")
 
 
-def head(found: list[Run], shown: Run, settings: Settings, when: TimeRange, person: str = "") -> html.Div:
+def head(found: list[Run], shown: Run, viewer: Viewer, settings: Settings, when: TimeRange, person: str = "") -> html.Div:
     """What stands above the sections of a job's page."""
-    return html.Div([title_row(shown, settings, person), life(shown, when.now), runs_row(found, shown, settings)], className="tt-job-head")
+    return html.Div([title_row(shown, viewer, settings, when.now, person), life(shown, when.now), runs_row(found, shown, settings)], className="tt-job-head")
 
 
 def role_of(share: float | None) -> str:

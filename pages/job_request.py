@@ -26,8 +26,9 @@ from datasources.slurm.people import uid_names
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 from pages.job_facts import judged
-from pages.job_head import SOURCE_WORDS, gpu_text, role_of
+from pages.job_head import SOURCE_WORDS, role_of
 from pages.job_query import the_run
+from pages.job_ways import MOST_NODES, gpu_text, ways
 
 EXITS = {
     0: N_("ended without an error"), 1: N_("the program reported an error"), 2: N_("wrong use of a command"),
@@ -195,6 +196,8 @@ def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
     """Names and values of what the scheduler recorded."""
     run: Run = frames["run"]
     names = Names(about.viewer, about.settings, about.subject)
+    shown = names.person(run.user) if about.viewer.is_staff or run.user != about.viewer.name else ""
+    led = ways(run, about.viewer, about.settings, about.when.now, shown)
     level, canceller = frames["level_fs"], frames["cancelled_by"]
     at_start = _("LevelFS at start") if run.started else _("LevelFS now")
     flags = ", ".join(flag for flag in run.state_flags if flag != run.state)
@@ -204,12 +207,11 @@ def scheduler_rows(frames: Frames, about: About) -> list[tuple[str, Any]]:
         (_("Derived exit code"), run.derived_exit_code if run.derived_exit_code not in ("", "0:0", run.exit_code) else None),
         (_("Cancelled by"), names.person(canceller) if isinstance(canceller, str) and canceller else None),
         (_("Reason"), None if run.started else reason_text(run)),
-        (_("Person"), names.person(run.user) if about.viewer.is_staff or run.user != about.viewer.name else None),
-        (_("Account"), run.account), (_("Partition"), run.partition), (_("QOS"), run.qos),
+        (_("Person"), led["person"] or None), (_("Account"), led["account"]), (_("Partition"), run.partition), (_("QOS"), run.qos),
         (_("Reservation"), _reservation(frames)), (_("Constraints"), plain_text(run.constraints)),
         (_("Priority"), fmt.number(run.priority, 10) if run.priority else None),
         (at_start, fmt.number(level) if isinstance(level, float) else None),
-        (_("Nodes"), plain_text(run.node_list)), (_("Whole nodes"), _("yes") if run.whole_node else None),
+        (_("Nodes"), led["nodes"] if 0 < len(run.hosts) <= MOST_NODES else plain_text(run.node_list)), (_("Whole nodes"), _("yes") if run.whole_node else None),
         (_("Licences"), ", ".join(f"{name} × {count}" for name, count in run.licenses.items())),
         (_("Suspended"), fmt.duration(run.suspended) if run.suspended else None),
         (_("Comment"), plain_text(run.comment)),
