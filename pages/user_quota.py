@@ -170,9 +170,11 @@ def _spark(row: dict[str, Any], kind: str, trends: dict[Any, pd.Series]) -> Any:
 
 def _where(row: dict[str, Any], settings: Settings) -> Any:
     name = html.B(area_name(row["area"]))
-    if row["label"] == "user":
-        return name
-    return html.Div([name, html.Div(account_link(settings, row["owner"]), className="tt-small")])
+    owner = html.Div(account_link(settings, row["owner"]), className="tt-small") if row["label"] != "user" else None
+    # a phone has no column of files: what is wrong with them must be seen all the same
+    full = row["files_state"] in ROLES
+    files = html.Div(parts.badge(_("Files: %(share)s", share=fmt.percent(row["files_share"])), BADGES[row["files_state"]][1]), className="tt-phone-only") if full else None
+    return html.Div([name, owner, files])
 
 
 def draw_quotas(frames: Frames, about: About) -> Any:
@@ -181,12 +183,13 @@ def draw_quotas(frames: Frames, about: About) -> Any:
     if isinstance(frame, TurtleError):
         return parts.empty(error_sentence(frame))
     trends = frames["trends"]
+    # "time": sorted as numbers and aligned to the left, where bars begin
     columns = (
         Column(key="area", title=N_("Where"), phone=True, draw=lambda row: _where(row, about.settings)),
-        Column(key="bytes_share", title=N_("Space"), phone=True, draw=lambda row: _figure(row, "bytes"), help=N_("Bytes used of the quota")),
-        Column(key="bytes_used", title=N_("90 days"), draw=lambda row: _spark(row, "bytes", trends), help=N_("Space used; the full height is the quota")),
-        Column(key="files_share", title=N_("Files"), draw=lambda row: _figure(row, "files"), help=N_("Files and folders of the quota")),
-        Column(key="files_used", title=N_("90 days"), draw=lambda row: _spark(row, "files", trends), help=N_("Number of files; the full height is the quota")),
+        Column(key="bytes_share", title=N_("Space"), kind="time", phone=True, draw=lambda row: _figure(row, "bytes"), help=N_("Bytes used of the quota")),
+        Column(key="bytes_used", title=N_("90 days"), kind="time", draw=lambda row: _spark(row, "bytes", trends), help=N_("Space used; the full height is the quota")),
+        Column(key="files_share", title=N_("Files"), kind="time", draw=lambda row: _figure(row, "files"), help=N_("Files and folders of the quota")),
+        Column(key="files_used", title=N_("90 days"), kind="time", draw=lambda row: _spark(row, "files", trends), help=N_("Files; the full height is the quota")),
     )
     return table(frame, columns, sortable=len(frame) > 3, empty=N_("No storage of yours is known."))
 

@@ -198,3 +198,21 @@ def test_use_by_day() -> None:
     gpus = person_days.PANELS[1]
     assert not gpus.shown(replace(about(), frames={"gpus": frame * 0}))
     assert gpus.shown(replace(about(), frames={"gpus": frame}))
+
+
+def test_accounts_with_what_is_held_now() -> None:
+    row = {
+        "account": "def-a", "my_shares": math.nan, "cluster_share": 0.011, "levelfs": 0.45, "cores": 24, "my_cores": 6, "gpus": 0, "my_gpus": 0,
+        "default": True, "coordinator": False, "my_running": 2, "my_pending": 3,
+    }  # fmt: skip
+    said = " ".join(texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row])}, about())).replace("\u00a0", " ").split())
+    assert "def-a default" in said and "0.45 above its share: jobs wait longer" in said and "6 of 24" in said
+    assert "GPUs now" not in said and "coordinator" not in said
+    assert "GPUs now" in texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row | {"gpus": 4}])}, about()))
+
+
+def test_no_jobs_at_all_and_jobs_that_were_not_all_found() -> None:
+    none = {"jobs": pd.DataFrame(), "complete": True}
+    assert "You have not submitted a job yet." in texts(user_parts.draw_jobs(none, about()))
+    assert "No job was ever submitted." in texts(user_parts.draw_jobs(none, about(STAFF)))
+    assert "older jobs are in the list of all jobs" in texts(user_parts.draw_jobs(none | {"complete": False}, about()))
