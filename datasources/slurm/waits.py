@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, String, and_, case, cast, func, literal, or_, select
 
 from core.errors import NotAllowed
 from core.units import DAY, HOUR, MINUTE
@@ -25,7 +25,7 @@ from datasources.sources import Sources
 RATIO = 1.1  # the middle of a bucket is at most sqrt(1.1) − 1 = 4.9 % off any value in it
 NOTHING = -1
 QUEUED, HELD, STARTS, LIMITS = "queued", "held", "starts", "limits"
-MEASURES = (QUEUED, HELD, STARTS, LIMITS)
+OUT = -2  # in place of a bucket: not counted for this measure
 # buckets of LIMITS that are no share of a limit
 TIMED_OUT, ENDED_OTHERWISE, UNLIMITED, NO_LIMIT_KNOWN = 10_001, 10_002, 10_003, 10_004
 PER_MILLE = 1000
@@ -69,6 +69,11 @@ def size_sql(job: Any, names: Mapping[int, str]) -> ColumnElement[Any]:
     return case(*steps, else_=0)
 
 
+def _text(name: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A name that groups in memory: those of Slurm's columns are texts, which the database sorts on disk."""
+    return cast(name, String(128))
+
+
 def _ran(job: Any) -> ColumnElement[bool]:
     """It had an allocation: a job that fails before it is given nodes has a start, too. Parts of a heterogeneous job count once."""
     first_part = or_(job.het_job_id == 0, job.het_job_offset == 0, job.het_job_offset >= NO_VALUE)
@@ -89,34 +94,30 @@ def _limit_bucket(job: Any) -> ColumnElement[Any]:
     )
 
 
-def _of_measure(job: Any, measure: str, size: ColumnElement[Any]) -> tuple[tuple[ColumnElement[Any], ...], ColumnElement[bool]]:
-    """((size, day of the start, bucket), which rows count) of one measure."""
-    day = cast(func.floor(job.time_start / DAY), Integer)
-    if measure == LIMITS:
-        return (size, literal(0), _limit_bucket(job)), job.state.op("&")(FLAGS["RESIZING"]) == 0
+def counts_statement(db: SlurmDb, names: Mapping[int, str], low: int, high: int) -> Select[Any]:
+    """Runs by all that is counted of them together; ended in [low, high), or running for (0, 1).
+
+    One reading of the rows for all measures: what a run is not counted for is OUT.
+    """
+    job = db.schema.table("job_table").c
     # after a resize the row begins with a submission later than its start: that is no new wait
     waited = job.time_start >= job.time_submit
-    if measure == STARTS:
-        return (literal(NO_SIZE), day, cast(func.floor(job.time_start / HOUR), Integer)), waited
     # never recorded (0), before the submission or after the start: cut into the wait
     eligible = func.least(func.greatest(job.time_eligible, job.time_submit), job.time_start)
-    length = job.time_start - eligible if measure == QUEUED else eligible - job.time_submit
-    return (size, day, bucket_sql(length)), waited
-
-
-def counts_statement(db: SlurmDb, measure: str, names: Mapping[int, str], low: int, high: int) -> Select[Any]:
-    """Runs by account, partition, QOS, size class, day of the start and bucket; ended in [low, high), or running for (0, 1)."""
-    job = db.schema.table("job_table").c
-    (size, started, bucket), counted = _of_measure(job, measure, size_sql(job, names))
-    account = func.coalesce(job.account, "")
-    statement = select(
-        account.label("g_account"), job.partition.label("g_partition"), job.id_qos.label("g_qos"), size.label("g_size"),
-        started.label("g_started"), bucket.label("g_bucket"),
+    resizing = job.state.op("&")(FLAGS["RESIZING"]) != 0
+    account, partition = _text(func.coalesce(job.account, "")), _text(job.partition)
+    groups = (
+        account.label("g_account"), partition.label("g_partition"), job.id_qos.label("g_qos"), size_sql(job, names).label("g_size"),
+        cast(func.floor(job.time_start / HOUR), Integer).label("g_hour"),
+        case((waited, bucket_sql(job.time_start - eligible)), else_=OUT).label("g_queued"),
+        case((waited, bucket_sql(eligible - job.time_submit)), else_=OUT).label("g_held"),
+        # of a run that goes on there is no limit to judge
+        (case((resizing, OUT), else_=_limit_bucket(job)) if low else literal(OUT)).label("g_limits"),
         # the database groups names without regard to case: their checksums keep them apart
-        func.crc32(func.concat(account, "/", job.partition)).label("g_names"), func.count().label("jobs"),
-    ).where(job.time_end >= low, job.time_end < high, _ran(job), counted)  # fmt: skip
-    groups = ("g_account", "g_partition", "g_qos", "g_size", "g_started", "g_bucket", "g_names")
-    return db.schema.on_key(statement.group_by(*groups), "rollup2")
+        func.crc32(func.concat(account, "/", partition)).label("g_names"),
+    )  # fmt: skip
+    statement = select(*groups, func.count().label("jobs")).where(job.time_end >= low, job.time_end < high, _ran(job))
+    return db.schema.on_key(statement.group_by(*(group.name for group in groups)), "rollup2")
 
 
 def _group(row: Mapping[str, Any], quality: Mapping[int, str]) -> tuple[str, str, str]:
@@ -124,31 +125,35 @@ def _group(row: Mapping[str, Any], quality: Mapping[int, str]) -> tuple[str, str
     return row["g_partition"] or "", quality.get(int(row["g_qos"]), ""), row["g_account"]
 
 
-def _counts(sources: Sources, low: int, high: int, measures: tuple[str, ...]) -> pd.DataFrame:
+def _counts(sources: Sources, low: int, high: int) -> pd.DataFrame:
     db = database(sources)
-    names, quality = db.tres_names(), qos_names(sources)
-    rows: list[tuple[Any, ...]] = []
-    for measure in measures:
-        found = db.rows(counts_statement(db, measure, names, low, high))
-        numbers = ("g_size", "g_started", "g_bucket", "jobs")
-        rows += [(measure, *_group(row, quality), *(int(row[name]) for name in numbers)) for row in found]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(("size", "started", "bucket", "jobs"), "int64"))
+    quality = qos_names(sources)
+    numbers = ("g_size", "g_hour", "g_queued", "g_held", "g_limits", "jobs")
+    rows = [(*_group(row, quality), *(int(row[name]) for name in numbers)) for row in db.rows(counts_statement(db, db.tres_names(), low, high))]
+    frame = pd.DataFrame(rows, columns=["partition", "qos", "account", "size", "hour", QUEUED, HELD, LIMITS, "jobs"])
+    frame = frame.astype(dict.fromkeys(("size", "hour", QUEUED, HELD, LIMITS, "jobs"), "int64")).assign(started=lambda found: found["hour"] // 24)
+    # a start is counted for what was a wait; without its size
+    starts = frame.assign(size=NO_SIZE, starts=frame["hour"].where(frame[QUEUED] != OUT, OUT))
+    sources_of = {QUEUED: frame, HELD: frame, STARTS: starts, LIMITS: frame.assign(started=0)}
+    parts = [found.rename(columns={name: "bucket"}).assign(measure=name)[list(COLUMNS)] for name, found in sources_of.items()]
+    whole = pd.concat(parts, ignore_index=True)
+    return whole[whole["bucket"] != OUT].groupby(list(COLUMNS[:-1]), as_index=False)["jobs"].sum()
 
 
 def ended_counts(sources: Sources, *, viewer: Viewer, day: int) -> pd.DataFrame:
-    """Counts of the runs that ended on a UTC day (days since 1970), COLUMNS; four statements, each reads the day's rows.
+    """Counts of the runs that ended on a UTC day (days since 1970), COLUMNS; one statement that reads the day's rows once.
 
     measure: QUEUED (eligible → start) and HELD (submit → eligible) in buckets of seconds, STARTS (bucket: hours since 1970),
     LIMITS (buckets of per mille of the limit, or a code). started: day of the start. Raises NotAllowed unless staff.
     """
     _staff(viewer)
-    return _counts(sources, day * DAY, (day + 1) * DAY, MEASURES)
+    return _counts(sources, day * DAY, (day + 1) * DAY)
 
 
 def running_counts(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
-    """The same of the runs that have begun and not ended, without LIMITS; three statements. Raises NotAllowed unless staff."""
+    """The same of the runs that have begun and not ended, without LIMITS; one statement. Raises NotAllowed unless staff."""
     _staff(viewer)
-    return _counts(sources, 0, 1, (QUEUED, HELD, STARTS))
+    return _counts(sources, 0, 1)
 
 
 def first_day(sources: Sources, *, viewer: Viewer) -> int | None:
