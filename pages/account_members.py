@@ -25,9 +25,13 @@ from datasources.sources import Sources
 
 KINDS = ("core", "gpu", "tb")
 UNITS = {"core": N_("core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
-TITLES = {"core": N_("Core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
-WASTED = {"core": N_("Core-h wasted"), "gpu": N_("GPU-h wasted"), "tb": N_("TiB-h wasted")}
-EFFICIENCY = {"core": N_("Cores used"), "gpu": N_("GPUs used"), "tb": N_("Memory used")}
+# short, so that three kinds fit beside each other; a phone keeps only what was wasted of the first
+TITLES = {"core": N_("Core-h"), "gpu": N_("GPU-h"), "tb": N_("TiB-h")}
+WASTED = {"core": N_("Core-h wasted"), "gpu": N_("wasted"), "tb": N_("wasted")}
+HELPS = {
+    "core": N_("Core-hours allocated to all runs that ended in this period"), "gpu": N_("GPU-hours allocated to all runs that ended in this period"),
+    "tb": N_("TiB-hours of memory allocated to all runs that ended in this period"),
+}  # fmt: skip
 SMALL = 1.0  # hours: less waste than that is nothing to talk about
 KNOWN = 0.95  # below this share of known use, the text says how much is known
 GOOD, POOR = 0.75, 0.5
@@ -144,20 +148,25 @@ def _wasted(row: dict[str, Any], key: str, most: float) -> Any:
     return html.Div([fmt.number(value), bar], title=_("%(share)s of what was held", share=fmt.percent(share(value, row[key.replace("_wasted", "_judged")]))))
 
 
-def _role(value: float) -> str:
-    return "good" if value >= GOOD else "waste" if value >= POOR else "bad"
+def _efficiency(value: float) -> Any:
+    if value != value:
+        return fmt.NONE
+    return parts.badge(fmt.percent(value), "good" if value >= GOOD else "warn" if value >= POOR else "bad")
 
 
 def _kind(frame: pd.DataFrame, kind: str) -> list[Column]:
     most = float(frame[f"{kind}_hours_wasted"].max())
     return [
-        Column(key=f"{kind}_hours", title=TITLES[kind], kind="number", help=N_("Allocated to all runs that ended in this period")),
+        Column(key=f"{kind}_hours", title=TITLES[kind], kind="number", help=HELPS[kind]),
         Column(key=f"{kind}_hours_used", title=N_("used"), kind="number", help=N_("Used by the runs whose use is known")),
         Column(
             key=f"{kind}_hours_wasted", title=WASTED[kind], kind="bar", phone=kind == "core", draw=lambda row: _wasted(row, f"{kind}_hours_wasted", most),
             help=N_("Held and not used, run by run, so never negative; the bar compares members"),
         ),
-        Column(key=f"{kind}_share", title=EFFICIENCY[kind], kind="bar", role=_role, help=N_("Used part of what was held, all runs together")),
+        Column(
+            key=f"{kind}_share", title=N_("used %"), kind="percent", draw=lambda row: _efficiency(row[f"{kind}_share"]),
+            help=N_("Used part of what was held, all runs together"),
+        ),
     ]  # fmt: skip
 
 

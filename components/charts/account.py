@@ -162,7 +162,7 @@ GPU_PANELS = (
     ),
     Panel(
         key="gpu_power", title=N_("GPU power"), unit=N_("by model"), frame="gpus", figure=power, needs=GPUS,
-        help=N_("Power of the GPUs held. The lines are what all of them would draw idle and at their models' limits."),
+        help=N_("Power of the GPUs held. The lines, as far back as single GPUs are known, are what all of them would draw idle and at their models' limits."),
     ),
 )
 PROGRAM_PANELS = (
