@@ -172,8 +172,9 @@ def _where(row: dict[str, Any], settings: Settings) -> Any:
     name = html.B(area_name(row["area"]))
     owner = html.Div(account_link(settings, row["owner"]), className="tt-small") if row["label"] != "user" else None
     # a phone has no column of files: what is wrong with them must be seen all the same
-    full = row["files_state"] in ROLES
-    files = html.Div(parts.badge(_("Files: %(share)s", share=fmt.percent(row["files_share"])), BADGES[row["files_state"]][1]), className="tt-phone-only") if full else None
+    state = row["files_state"]
+    said = _("Files: %(share)s", share=fmt.percent(row["files_share"]))
+    files = html.Div(parts.badge(said, BADGES[state][1]), className="tt-phone-only") if state in ROLES else None
     return html.Div([name, owner, files])
 
 
