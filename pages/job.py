@@ -168,5 +168,5 @@ JOB = Page(
     key="job", module="jobstats", path="/job/<job>", title=N_("Job"), icon="list-task", access=JOB_OWNER_OR_STAFF,
     sections=SECTIONS, subject=job_query.subject_of, head=head, span=span, in_menu=False, filters=("submit", "node", "after", "state"),
     needs=(Need(kind="database", name="slurm"),), description=N_("One job: what it asked for, what it used, what to change."),
-    crumbs=lambda subject: ((N_("My jobs"), "/jobs"), (subject.id, "")),
+    crumbs=lambda subject: ((N_("Jobs"), "/jobs"), (subject.id, "")),
 )

@@ -209,7 +209,7 @@ COMPARE = Page(
     key="compare", module="jobstats", path="/jobs/compare", title=N_("Compare jobs"), icon="arrow-left-right", access=JOB_OWNER_OR_STAFF,
     subject=subject_of, head=head, span=span, in_menu=False, order=21, filters=("ids", "align"), needs=(Need(kind="database", name="slurm"),),
     description=N_("Several jobs side by side."),
-    crumbs=lambda subject: ((N_("My jobs"), "/jobs"), (N_("Compare jobs"), "")),
+    crumbs=lambda subject: ((N_("Jobs"), "/jobs"), (N_("Compare jobs"), "")),
     sections=(
         Section(
             key="table", title=N_("The jobs"), query=query_table, export=exported, access=JOB_OWNER_OR_STAFF, eager=True,
