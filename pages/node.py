@@ -12,6 +12,7 @@ from components.charts import gantt, node
 from components.needs import PLAIN, metrics, needs_of
 from components.records import About, Block, Frames, Need, Page, Panel, Section
 from components.text import N_, _, ngettext
+from core.errors import NoData
 from core.narrow import EVERYTHING, PARAMETERS
 from core.timerange import TimeRange
 from core.units import DAY
@@ -51,17 +52,18 @@ def by_person(frames: Frames, about: About) -> Any:
 
 
 def _has_gpus(about: About) -> bool:
-    return isinstance(about.frames.get("gpu_bars"), pd.DataFrame)
+    # a source that is down is said, a node without GPUs is not
+    return not isinstance(about.frames.get("gpu_bars"), NoData)
 
 
 TIMELINE = (
     Panel(
-        key="jobs", title=N_("Jobs on the node"), unit=N_("coloured by their share of the cores"), frame="bars", figure=gantt.by_person, wide=True,
+        key="jobs", title=N_("Jobs on the node"), unit=N_("darker: more of the cores"), frame="bars", figure=gantt.by_person, wide=True,
         help=N_("Each bar is a job, from its start to its end as Slurm recorded them; the darker, the more of the node's cores it was given. If the "
                 "node was down, drained or reserved, the row on top shows when. A click opens the job. With many jobs those of a person share rows."),
     ),
     Panel(
-        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("coloured by how busy the GPU was"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
+        key="gpu_jobs", title=N_("Jobs by GPU"), unit=N_("darker: busier"), frame="gpu_bars", figure=gantt.by_gpu, wide=True, shown=_has_gpus,
         needs=metrics("slurm_job_utilization_gpu"),
         help=N_("Which job held which GPU, as the metrics saw it; the darker, the busier the job kept it. A row without bars is a GPU that "
                 "was given to nobody you may see."),
