@@ -122,6 +122,7 @@ WAITS = Section(
         _block("by_partition", N_("By partition"), tables.wait_table("by_partition", "partition"), "by_partition", HELP_WAIT),
         _block("by_qos", N_("By QOS"), tables.wait_table("by_qos", "qos"), "by_qos", HELP_WAIT),
         _block("by_size", N_("By size of the job"), tables.wait_table("by_size", "size"), "by_size", HELP_WAIT, 320),
+        _block("by_account", N_("By account"), tables.wait_table("by_account", "account"), "by_account", HELP_WAIT, 320),
     ),
     panels=(
         _panel("spread", N_("Time in the queue"), N_("runs, by partition"), HELP_SPREAD, "spread", charts.wait_bars),

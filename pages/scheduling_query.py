@@ -11,6 +11,7 @@ import pandas as pd
 from analysis import scheduling
 from analysis.scheduling import Counted, Days
 from analysis.scheduling_tables import levels_at_start, levels_by, limits_by, waits_by
+from components.charts.scheduling import SIZES
 from components.records import Frames
 from core import narrow
 from core.errors import NoData, SourceError, TurtleError, Why
@@ -106,18 +107,18 @@ def _or_none(counted: Counted) -> pd.DataFrame | TurtleError:
 
 
 def waits(sources: Sources, viewer: Viewer, subject: SchedulingView, when: TimeRange) -> Frames:
-    """Frames by_partition, by_qos, by_size, by_day (see waits_by) and spread (counts by partition, size and bucket)."""
-    counted = scheduling.counted(
-        sources, viewer=viewer, days=days_of(subject, when), measures=(QUEUED, HELD), by=("partition", "qos", "size", "started")
-    )
-    frame = _or_none(counted)
+    """Frames by_partition, by_qos, by_size, by_account, by_day (see waits_by) and spread (counts by partition, size and bucket)."""
+    asked = {"days": days_of(subject, when), "measures": (QUEUED, HELD)}
+    frame = _or_none(scheduling.counted(sources, viewer=viewer, by=("partition", "qos", "size", "started"), **asked))
     if isinstance(frame, TurtleError):
-        return dict.fromkeys(("by_partition", "by_qos", "by_size", "by_day", "spread", "held"), frame)
+        return dict.fromkeys(("by_partition", "by_qos", "by_size", "by_account", "by_day", "spread", "held"), frame)
+    accounts = scheduling.counted(sources, viewer=viewer, by=("account",), **asked).frame
+    sizes = waits_by(frame, "size").sort_values("size", ignore_index=True)
     days = waits_by(frame, "started").sort_values("started", ignore_index=True)
     held = frame[(frame["measure"] == HELD) & (frame["bucket"] >= 0)]
     return {
         "by_partition": waits_by(frame, "partition"), "by_qos": waits_by(frame, "qos"),
-        "by_size": waits_by(frame, "size").sort_values("size", ignore_index=True), "by_day": _by_day(days),
+        "by_size": sizes.assign(size_class=sizes["size"].map(SIZES)), "by_account": waits_by(accounts, "account"), "by_day": _by_day(days),
         "spread": frame[frame["measure"] == QUEUED], "held": held if len(held) else NoData(Why.NO_DATA, "held"),
     }  # fmt: skip
 

@@ -181,7 +181,7 @@ FRAMES: dict[str, Any] = {
     },
     "waits": {
         "by_partition": waits_by(WAITS, "partition"), "by_qos": waits_by(WAITS, "qos"), "by_size": waits_by(WAITS, "size"), "by_day": pd.DataFrame(),
-        "spread": WAITS, "held": NoData(Why.NO_DATA),
+        "by_account": waits_by(WAITS.assign(account="def-a"), "account"), "spread": WAITS, "held": NoData(Why.NO_DATA),
     },
     "waiting": {"waiting": pd.DataFrame(
         {"partition": ["cpu,gpu"], "qos": ["normal"], "ready": [12_345], "not_ready": [2], "oldest": [NOW - 7200], "accounts": [3], "oldest_s": [7200]}
