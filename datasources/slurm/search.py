@@ -49,11 +49,10 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Hits:
-    """What was found of one kind, best first; `more`: there is more than is shown. `partial`: only the newest jobs were looked at."""
+    """What was found of one kind, best first; `more`: there is more than is shown."""
 
     hits: tuple[Hit, ...] = ()
     more: bool = False
-    partial: bool = False
 
 
 @dataclass
@@ -191,10 +190,10 @@ def _own_nodes(sources: Sources, viewer: Viewer) -> tuple[str, ...]:
 
 def _jobs(sources: Sources, viewer: Viewer, text: str, most: int) -> Hits:
     by_id = _by_id(sources, viewer, text)
-    named, more, partial = _by_name(sources, viewer, text, most)
+    named, more = _by_name(sources, viewer, text, most)
     seen = {hit.name for hit in by_id}
     hits = (*by_id, *(hit for hit in named if hit.name not in seen))
-    return Hits(hits=hits[:most], more=more or len(hits) > most, partial=partial)
+    return Hits(hits=hits[:most], more=more or len(hits) > most)
 
 
 def _by_id(sources: Sources, viewer: Viewer, text: str) -> tuple[Hit, ...]:
@@ -220,12 +219,12 @@ def _hit(run: Run, name: str) -> Hit:
     return Hit(kind="job", name=name, detail=run.name, user=run.user, state=run.state)
 
 
-def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tuple[Hit, ...], bool, bool]:
-    """(jobs whose name begins with the text, there are more, older jobs were not looked at); an array is one of them."""
+def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tuple[Hit, ...], bool]:
+    """(the newest jobs whose name begins with the text, there are more); an array is one job."""
     db = database(sources)
     owned = None if viewer.is_staff else associations_of(db, viewer.name or "")
     if owned == ():
-        return (), False, False
+        return (), False
     newest = _newest(db, owned, "job_db_inx", "id_array_job", "het_job_id", "id_user", "job_name", "time_submit")
     since = int(sources.clock()) - NEWEST_DAYS * DAY
     condition: ColumnElement[bool] = newest.c.time_submit >= since if viewer.is_staff else newest.c.id_user >= FIRST_PERSON
@@ -242,7 +241,7 @@ def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tu
     picked = list(first.values())[:most]
     found = select_runs(sources, viewer, lambda tables: tables.job.c.job_db_inx.in_(picked)) if picked else []
     hits = tuple(_hit(run, str(run.array_job or run.job_id)) for run in sorted(found, key=lambda run: -run.job_db_inx))
-    return hits, len(first) > most, not picked
+    return hits, len(first) > most
 
 
 def suggestions(sources: Sources, *, viewer: Viewer) -> dict[str, list[str]]:
