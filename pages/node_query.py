@@ -112,11 +112,15 @@ def summary(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange)
 def held(sources: Sources, viewer: Viewer, subject: Subject) -> dict[str, Any]:
     """The node's row of nodes_now: its open spell and what is allocated on it by everybody, without anything that names other people."""
     check(sources, viewer, subject)
-    frame = nodes.nodes_now(sources, viewer=PORTAL, narrow=Narrow(node=subject.id))
-    row = next((row for row in frame.to_dict("records") if row["node"] == subject.id), {})
+    row = dict(sources.cache.get_or_make(("node held", subject.id), KEPT, lambda: _held(sources, subject)))
     if row and not viewer.is_staff:
         row |= {"accounts": (), "partitions": (), "who": "", "reason": row["reason"] if nodes.reads_reasons(sources, viewer) else ""}
     return row
+
+
+def _held(sources: Sources, subject: Subject) -> dict[str, Any]:
+    frame = nodes.nodes_now(sources, viewer=PORTAL, narrow=Narrow(node=subject.id))
+    return next((row for row in frame.to_dict("records") if row["node"] == subject.id), {})
 
 
 def timeline(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
@@ -165,7 +169,13 @@ def detail_of(now: Any, what: str) -> str:
 
 def spells(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> pd.DataFrame:
     """When the node was out of service or reserved: kind (event or reservation), state, start, end (None: still), reason, who, reservation."""
+    check(sources, viewer, subject)
     since, until = _minute(when)
+    key = ("node spells", viewer.scope, subject.id, since, until)
+    return sources.cache.get_or_make(key, KEPT, lambda: _spells(sources, viewer, subject, since, until))
+
+
+def _spells(sources: Sources, viewer: Viewer, subject: Subject, since: int, until: int) -> pd.DataFrame:
     events = nodes.node_events(sources, viewer=viewer, node=subject.id, since=since, until=until).assign(kind="event")
     held_by = node_spells.reservations(sources, viewer=viewer, node=subject.id, since=since, until=until).assign(kind="reservation", state="RESERVED")
     columns = [name for name in ("kind", "state", "start", "end", "reason", "who", "reservation") if name in events or name in held_by]
