@@ -302,3 +302,50 @@ def test_an_account_leads_to_its_people_with_everything_kept() -> None:
     assert top_waste._people({"account": "def-a"}, about(view, {}, when)).href == (
         "/top/waste?account=def-a&partition=gpu&what=gpus&by=user&from=now-86400s&to=now"
     )
+
+
+@pytest.mark.parametrize(
+    ("narrow", "settings", "batch", "target"),
+    [
+        ({}, {}, "top_recorded", {}),
+        ({"user": "alice"}, {}, "top_recorded", {"users": ("alice",)}),
+        ({"account": "def-a"}, {}, "top_recorded", {"users": ("alice",), "accounts": ("def-a",)}),
+        ({"partition": "cpu"}, {}, "top_jobs", {"jobs": (1, 2)}),
+        ({"user": "alice", "node": "c1"}, {}, "top_jobs", {"jobs": (1, 2)}),
+        ({}, {"metrics": {"recording_rules": False}}, "top_jobs", {"jobs": (1, 2)}),
+    ],
+)
+def test_what_is_used_is_asked_in_one_request_of_whom_is_meant(
+    monkeypatch: pytest.MonkeyPatch, narrow: dict, settings: dict, batch: str, target: dict
+) -> None:
+    """Whole people by the recording rules, some of their jobs by these jobs' own metrics; names are those Slurm gave back."""
+    asked: list[tuple[str, dict]] = []
+
+    def one(sources: object, viewer: Viewer, batch: object, target: object, when: TimeRange) -> pd.DataFrame:
+        asked.append((batch.key, {name: value for name, value in vars(target).items() if value}))
+        return measured(alice__cores_used=5.0)
+
+    jobs = pd.DataFrame([a_job(1, "alice", 4), a_job(2, "alice", 6)])
+    monkeypatch.setattr(top_query, "one", one)
+    monkeypatch.setattr(top_query, "running_jobs", lambda sources, *, viewer, narrow: jobs)
+    sources = type("S", (), {"settings": Settings.model_validate(settings)})()
+    found = top_query.compute_query(sources, ADA, ClusterView(narrow=Narrow(**narrow)), WHEN)
+    assert asked == [(batch, target)]
+    assert found["rows"][["user", "cores", "cores_used", "wasting"]].values.tolist() == [["alice", 10, 5.0, "cores:bad"]]
+
+
+def test_only_gpu_jobs_are_counted_with_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """alice holds 20 cores without a GPU and 4 with one: only the 4 stand on the page of GPUs."""
+    asked: list[tuple[int, ...]] = []
+
+    def one(sources: object, viewer: Viewer, batch: object, target: object, when: TimeRange) -> pd.DataFrame:
+        asked.append(target.jobs)
+        return measured(alice__gpus_seen=2.0, alice__gpus_busy=1.0, alice__gpus_used=0.5, alice__cores_used=4.0)
+
+    monkeypatch.setattr(top_query, "one", one)
+    jobs = pd.DataFrame([a_job(1, "alice", 20), a_job(2, "alice", 4, gpus=2), a_job(3, "bob", 1)])
+    monkeypatch.setattr(top_query, "running_jobs", lambda sources, *, viewer, narrow: jobs)
+    sources = type("S", (), {"settings": SETTINGS})()
+    rows = top_query.gpu_query(sources, ADA, ClusterView(), WHEN)["rows"]
+    assert asked == [(2,)]
+    assert rows[["user", "cores", "gpus", "wasting"]].values.tolist() == [["alice", 4, 2, "gpus_some_unused:warn"]]

@@ -30,6 +30,7 @@ JOBS = {
     10: ("bob", "def-a", (1.0, 1.0, 1.0), 8, (1.5, 50.0)),
 }
 NODES = {"c1": (16, 64), "c2": (16, 64), "c3": (16, 64), "m1": (32, 1024), "edge": (8, 64)}
+RECORDED = (("alice", "def-a", 3), ("alice", "def-a_x", 4), ("alice2", "def-a", 5))
 PEOPLE = range(1, 13)  # user k does k operations a second on fs1, reads 1000 k bytes a second and writes 10
 
 
@@ -74,7 +75,9 @@ def _lustre() -> list[str]:
 
 @pytest.fixture(scope="module")
 def address(prometheus_from: Callable[..., str]) -> str:
-    return prometheus_from("\n".join([*_jobs(), *_nodes(), *_lustre(), "# EOF", ""]))
+    recorded = [f"# TYPE {rule} gauge\n" + "\n".join(f'{rule}{{user="{user}",account="{account}"}} {value} {END - 60}' for user, account, value in RECORDED)
+                for rule in top_batches.RECORDED.values()]  # fmt: skip
+    return prometheus_from("\n".join([*_jobs(), *_nodes(), *_lustre(), *recorded, "# EOF", ""]))
 
 
 @pytest.fixture
@@ -152,3 +155,11 @@ def test_a_person_is_asked_for_exactly(sources: Sources) -> None:
     assert set(part(frame, what="operations").columns) == {("fs1", "u1")}
     for name in ('u1"} or vector(1) or {x="', "u1|u2", "u.*"):
         assert ask(sources, top_batches.operations(sources.settings, "user"), Target(users=(name,)), WHOLE).columns.empty
+
+
+def test_recorded_use_is_of_exact_people_and_accounts(sources: Sources) -> None:
+    """alice is not alice2, def-a is not def-a_x; without a name everybody is told."""
+    batch, who = top_batches.recorded(sources.settings), ("user", "account")
+    assert values(ask(sources, batch, Target(users=("alice",), accounts=("def-a",))), "cores_used", *who) == {("alice", "def-a"): 3}
+    assert values(ask(sources, batch, Target(users=("alice",))), "memory_peak", *who) == {("alice", "def-a"): 3, ("alice", "def-a_x"): 4}
+    assert len(values(ask(sources, batch, Target()), "cores_used", *who)) == 3
