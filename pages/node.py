@@ -21,7 +21,7 @@ from datasources.prometheus import node_batches
 from datasources.prometheus.job_batches_node import CARD_POWER
 from datasources.slurm.nodes import nodes_now
 from datasources.sources import Sources
-from pages import node_head, node_query, node_tables
+from pages import node_head, node_query, node_series, node_tables
 from pages.node_query import NodeView
 
 SHOWN_DAYS = 1
@@ -47,7 +47,7 @@ def by_person(frames: Frames, about: About) -> Any:
     cores = frames.get("cores", frames.get("memory"))
     if not isinstance(cores, pd.DataFrame) or "job" not in cores.columns.names or "" not in set(cores.columns.get_level_values("job")):
         return None
-    text = _("More than %(count)s jobs in this time: what they used is drawn by person, not by job.", count=node_query.MANY_JOBS)
+    text = _("More than %(count)s jobs in this time: what they used is drawn by person, not by job.", count=node_series.MANY_JOBS)
     return html.Div([parts.icon("info-circle-fill"), html.Span(text)], className="tt-line-note")
 
 
@@ -97,12 +97,12 @@ SECTIONS = (
     _section(
         "timeline", N_("Jobs over time"), node_query.timeline, TIMELINE, (Block(key="notes", title="", draw=notes, bare=True, height=0),),
     ),
-    _section("cpu", N_("CPU"), node_query.cpu, node.CPU, (BY_PERSON,)),
-    _section("memory", N_("Memory"), node_query.memory, node.MEMORY, (BY_PERSON,)),
-    _section("gpu", N_("GPU"), node_query.gpu, node.GPU, needs=metrics(CARD_POWER)),
-    _section("disk", N_("Local disk"), node_query.disk, node.DISK, exporter="node_exporter"),
-    _section("network", N_("Network"), node_query.network, node.NETWORK, exporter="node_exporter"),
-    _section("power", N_("Power"), node_query.power, node.POWER, exporter="redfish_exporter"),
+    _section("cpu", N_("CPU"), node_series.cpu, node.CPU, (BY_PERSON,)),
+    _section("memory", N_("Memory"), node_series.memory, node.MEMORY, (BY_PERSON,)),
+    _section("gpu", N_("GPU"), node_series.gpu, node.GPU, needs=metrics(CARD_POWER)),
+    _section("disk", N_("Local disk"), node_series.disk, node.DISK, exporter="node_exporter"),
+    _section("network", N_("Network"), node_series.network, node.NETWORK, exporter="node_exporter"),
+    _section("power", N_("Power"), node_series.power, node.POWER, exporter="redfish_exporter"),
     _section(
         "events", N_("Out of service"), node_query.events,
         blocks=(Block(key="events", title=N_("Down, drained and reserved"), draw=node_tables.events, csv="events", height=160),),

@@ -16,19 +16,13 @@ from core.subjects import Subject
 from core.subjects import node as node_named
 from core.timerange import TimeRange
 from core.viewer import PORTAL, Viewer
-from datasources.prometheus import job_batches_node, job_frames, node_batches, node_frames
+from datasources.prometheus import job_frames, node_batches, node_frames
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.run import fetch, reason_for_empty
 from datasources.slurm import node_spells, nodes
 from datasources.sources import Sources
 
 KEPT = 20  # seconds the sections of a page share the node's jobs
-MANY_JOBS = 250  # from so many on, what jobs used is asked by person
-UNITS = {
-    "cores": "cores", "modes": "hardware threads", "memory": "bytes", "kinds": "bytes", "space": "bytes", "disk_operations": "1/s",
-    "disk_bandwidth": "bytes/s", "ethernet": "bytes/s", "infiniband": "bytes/s", "power": "W", "gpu_use": "%", "gpu_units": "%",
-    "gpu_memory": "bytes", "gpu_power": "W",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,99 +220,6 @@ def _gpu_bars(frame: Any, held_by: pd.DataFrame, viewer: Viewer) -> Any:
     whole = pd.DataFrame(rows)
     whole.attrs["cards"] = [] if cards.columns.empty else [str(gpu) for gpu in dict.fromkeys(cards.columns.get_level_values("gpu"))]
     return whole if len(whole) else NoData(Why.NO_DATA, "gpu")
-
-
-def _many(known: Any) -> bool:
-    return isinstance(known, pd.DataFrame) and len(known) + known.attrs.get("others", 0) > MANY_JOBS
-
-
-def _by_job(viewer: Viewer, frame: Any, known: Any) -> Any:
-    """Folded for the viewer, with what jobs were given; attrs["ids"]: how Slurm writes the jobs' ids, by raw id."""
-    if isinstance(frame, TurtleError):
-        return frame
-    given = frame.columns.get_level_values("job") == "allocated"
-    busy = frame.loc[:, ~given]
-    busy.attrs = dict(frame.attrs)
-    found = node_frames.folded(busy, viewer)
-    attrs = found.attrs
-    if given.any():
-        column = pd.DataFrame(frame.loc[:, given].to_numpy().sum(axis=1, keepdims=True), index=frame.index)
-        column.columns = pd.MultiIndex.from_tuples([("", "", "allocated")], names=found.columns.names)
-        found = pd.concat([found, column], axis=1)
-    ids = dict(zip(known["id_job"].astype(str), known["job_id"], strict=True)) if isinstance(known, pd.DataFrame) else {}
-    found.attrs = attrs | {"ids": ids}
-    return found
-
-
-def cpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`cores`: levels user, account, job (folded; job "allocated": cores given to jobs). `modes`: level mode, and `all`."""
-    settings, known = sources.settings, tried(lambda: jobs(sources, viewer, subject, when))
-    batches = (node_batches.by_job(settings, "cores", people=_many(known)), node_batches.modes(settings))
-    found = ask(sources, viewer, subject, batches, when)
-    return _said({"cores": _by_job(viewer, found[batches[0].key], known), "modes": found[batches[1].key]})
-
-
-def memory(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`memory`: levels user, account, job (folded; bytes). `kinds`: level metric (node_memory_*; bytes)."""
-    settings, known = sources.settings, tried(lambda: jobs(sources, viewer, subject, when))
-    batches = (node_batches.by_job(settings, "memory", people=_many(known)), node_batches.kernel_memory(settings))
-    found = ask(sources, viewer, subject, batches, when)
-    return _said({"memory": _by_job(viewer, found[batches[0].key], known), "kinds": found[batches[1].key]})
-
-
-def gpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`gpu_use`, `gpu_occupancy`, `gpu_tensor` (%), `gpu_memory`, `gpu_size` (bytes), `gpu_power` (mW): levels gpu, gpu_type."""
-    frame = gpu_gauges(sources, viewer, subject, when)
-    metrics = {
-        "gpu_use": "utilization_gpu", "gpu_occupancy": "sm_occupancy_gpu", "gpu_tensor": "tensor_gpu",
-        "gpu_memory": "memory_usage_gpu", "gpu_size": "memory_total_gpu",
-    }  # fmt: skip
-    if isinstance(frame, TurtleError):
-        return {name: frame for name in (*metrics, "gpu_power")}
-    found: dict[str, Any] = {}
-    for name, metric in metrics.items():
-        part = job_frames.part(frame, metric=f"slurm_job_{metric}")
-        found[name] = NoData(Why.NO_DATA, metric) if part.columns.empty else node_frames.gpus_of(part, viewer)
-    cards = job_frames.part(frame, metric="nvidia_gpu_power_usage_milliwatts")
-    drawn = job_frames.part(frame, metric="slurm_job_power_gpu")
-    if not cards.columns.empty:
-        found["gpu_power"] = job_frames.summed(cards, "gpu", "gpu_type")
-    else:
-        found["gpu_power"] = NoData(Why.NO_DATA, "power_gpu") if drawn.columns.empty else node_frames.gpus_of(drawn, viewer)
-    return _said(found)
-
-
-def disk(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`space`: levels what (size, avail), mountpoint. `disk_operations`, `disk_bandwidth`: levels what, node, device."""
-    settings = sources.settings
-    moved, room = job_batches_node.disk(settings, many=False)[0], node_batches.space(settings)
-    found = ask(sources, viewer, subject, (moved, room), when)
-    parts = {name: _some(found[moved.key], what) for name, what in (("disk_operations", ("reads", "writes")), ("disk_bandwidth", ("read_bytes", "written_bytes")))}
-    return _said({"space": found[room.key], **parts})
-
-
-def network(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`ethernet`, `infiniband`: bytes a second, levels what, node, device."""
-    batch = job_batches_node.network(sources.settings, many=False)[0]
-    frame = ask(sources, viewer, subject, (batch,), when)[batch.key]
-    return _said({name: _some(frame, (f"{kind}_in", f"{kind}_out")) for name, kind in (("ethernet", "eth"), ("infiniband", "ib"))})
-
-
-def power(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`power`: watts, levels what (chassis, gpu), node."""
-    batch = job_batches_node.power(sources.settings, cores=False)
-    return _said({"power": _some(ask(sources, viewer, subject, (batch,), when)[batch.key], ("chassis", "gpu"))})
-
-
-def _some(frame: Any, what: tuple[str, ...]) -> Any:
-    if isinstance(frame, TurtleError):
-        return frame
-    found = job_frames.part(frame, what=what)
-    return NoData(Why.NO_DATA, what[0]) if found.columns.empty else found
-
-
-def _said(frames: dict[str, Any]) -> Frames:
-    return job_frames.with_units(frames, UNITS)
 
 
 def running(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

@@ -21,7 +21,7 @@ from components.records import About
 from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.sources import Sources
-from pages import node_query
+from pages import node_query, node_series
 from pages.node_query import NodeView
 from tests.prometheus.known_samples import START
 
@@ -116,7 +116,7 @@ def shown(frames: Any, viewer: Viewer, sources: Sources) -> About:
 
 
 def test_staff_see_every_job_and_what_jobs_were_given(sources: Sources) -> None:
-    found = node_query.cpu(sources, ADA, N1, WHEN)
+    found = node_series.cpu(sources, ADA, N1, WHEN)
     assert last(found["cores"]) == {
         ("alice", "def-alice", "11"): 1.5, ("bob", "def-bob", "21"): 2.0, ("bob", "def-bob", "22"): 0.25, ("", "", "allocated"): 5.0,
     }  # fmt: skip
@@ -124,9 +124,9 @@ def test_staff_see_every_job_and_what_jobs_were_given(sources: Sources) -> None:
 
 
 def test_others_are_one_sum_before_anything_leaves(sources: Sources) -> None:
-    found = node_query.cpu(sources, ALICE, N1, WHEN)
+    found = node_series.cpu(sources, ALICE, N1, WHEN)
     assert last(found["cores"]) == {("alice", "def-alice", "11"): 1.5, ("", "", "others"): 2.25, ("", "", "allocated"): 5.0}
-    memory = node_query.memory(sources, ALICE, N1, WHEN)["memory"]
+    memory = node_series.memory(sources, ALICE, N1, WHEN)["memory"]
     assert last(memory) == {("alice", "def-alice", "11"): 4.0 * GIB, ("", "", "others"): 9.0 * GIB}
     for frame in (found["cores"], memory):
         assert not {"bob", "def-bob", "21", "22"} & {part for column in frame.columns for part in column}
@@ -134,11 +134,11 @@ def test_others_are_one_sum_before_anything_leaves(sources: Sources) -> None:
 
 def test_a_viewer_without_jobs_gets_only_the_sum(sources: Sources) -> None:
     """As on a node where the person's jobs have ended."""
-    assert last(node_query.cpu(sources, DAVE, N1, WHEN)["cores"]) == {("", "", "others"): 3.75, ("", "", "allocated"): 5.0}
+    assert last(node_series.cpu(sources, DAVE, N1, WHEN)["cores"]) == {("", "", "others"): 3.75, ("", "", "allocated"): 5.0}
 
 
 def test_memory_by_kind_adds_up_to_what_is_not_free(sources: Sources) -> None:
-    frames = node_query.memory(sources, ADA, N1, WHEN)
+    frames = node_series.memory(sources, ADA, N1, WHEN)
     about = shown(frames, ADA, sources)
     figure = charts.memory_by_kind(about.frames["kinds"], about)
     go.Figure(figure)
@@ -151,20 +151,20 @@ def test_memory_by_kind_adds_up_to_what_is_not_free(sources: Sources) -> None:
 
 
 def test_gpus_of_others_are_a_mean_and_idle_cards_are_measured(sources: Sources) -> None:
-    mine = node_query.gpu(sources, ALICE, N1, WHEN)
+    mine = node_series.gpu(sources, ALICE, N1, WHEN)
     assert last(mine["gpu_use"]) == {("0", "NVIDIA A100-SXM4-40GB"): 80.0, ("others", "NVIDIA A100-SXM4-40GB"): 20.0}
-    staff = node_query.gpu(sources, ADA, N1, WHEN)
+    staff = node_series.gpu(sources, ADA, N1, WHEN)
     assert set(last(staff["gpu_use"])) == {("0", "NVIDIA A100-SXM4-40GB"), ("1", "NVIDIA A100-SXM4-40GB")}
     assert {column[0]: value for column, value in last(staff["gpu_power"]).items()} == {"0": 300_000, "1": 120_000, "2": 55_000}
 
 
 def test_only_the_node_s_own_file_systems_are_shown(sources: Sources) -> None:
-    found = last(node_query.disk(sources, ADA, N1, WHEN)["space"])
+    found = last(node_series.disk(sources, ADA, N1, WHEN)["space"])
     assert found == {("size", "/"): 100 * GIB, ("avail", "/"): 60 * GIB, ("size", "/localscratch"): 400 * GIB, ("avail", "/localscratch"): 300 * GIB}
 
 
 def test_a_counter_that_starts_anew_makes_no_spike(sources: Sources) -> None:
-    frame = node_query.network(sources, ADA, N1, WHEN)["ethernet"]
+    frame = node_series.network(sources, ADA, N1, WHEN)["ethernet"]
     received = frame.loc[:, frame.columns.get_level_values("what") == "eth_in"]
     assert float(received.max().max()) <= 1000.0
     assert last(frame)[("eth_in", "n1", "eth0")] == pytest.approx(1000.0, rel=0.02)
@@ -172,7 +172,7 @@ def test_a_counter_that_starts_anew_makes_no_spike(sources: Sources) -> None:
 
 
 def test_power_comes_from_the_node_s_own_controller(sources: Sources) -> None:
-    assert last(node_query.power(sources, ADA, N1, WHEN)["power"]) == {("chassis", "n1"): 900.0, ("gpu", "n1"): 475.0}
+    assert last(node_series.power(sources, ADA, N1, WHEN)["power"]) == {("chassis", "n1"): 900.0, ("gpu", "n1"): 475.0}
 
 
 def test_the_node_now(sources: Sources) -> None:
@@ -186,13 +186,13 @@ def test_the_node_now(sources: Sources) -> None:
 
 
 def test_a_node_whose_name_begins_alike_is_another_one(sources: Sources) -> None:
-    assert last(node_query.cpu(sources, ADA, NodeView(id="n10"), WHEN)["cores"]) == {("erin", "def-erin", "31"): 7.0, ("", "", "allocated"): 8.0}
+    assert last(node_series.cpu(sources, ADA, NodeView(id="n10"), WHEN)["cores"]) == {("erin", "def-erin", "31"): 7.0, ("", "", "allocated"): 8.0}
 
 
 def test_a_rate_survives_samples_as_far_apart_as_the_steps(sources: Sources) -> None:
     """Sixty seconds between samples, where the settings say thirty: steps of sixty must still hold two samples."""
     narrow = TimeRange(start=END - 1800, end=END, now=END, points=30)
-    frame = node_query.cpu(sources, ADA, N1, narrow)["modes"]
+    frame = node_series.cpu(sources, ADA, N1, narrow)["modes"]
     user = frame.loc[:, frame.columns.get_level_values("mode") == "user"].iloc[1:, 0]
     assert user.notna().all()
     assert float(user.iloc[-1]) == pytest.approx(2.5)
