@@ -43,7 +43,7 @@ def nominal(size: float) -> int:
     gib = size / GIB
     if not gib > 0:
         return 0
-    step = 2.0 ** (math.floor(math.log2(gib)) - 3)
+    step = 2.0 ** (math.floor(math.log2(gib)) - (3 if gib > 16 else 2))
     return max(1, round(round(gib / step) * step))
 
 

@@ -65,7 +65,8 @@ def use_cell(row: dict[str, Any], used: str, whole: str, given: str, unit: str, 
     has, uses, gave = row[whole], row[used], row[given] if given else float("nan")
     if not has > 0:
         return html.Span(fmt.NONE, title=_("not measured") if has != has else "")
-    text = fmt.of(uses, has, unit)
+    # each in its own unit: a little of a large disk is no 0.04 TiB
+    text = _("%(part)s of %(whole)s", part=fmt.bytes_(uses), whole=fmt.bytes_(has)) if unit == "B" else fmt.of(uses, has, unit)
     amount = fmt.bytes_(gave) if unit == "B" else fmt.number(gave)
     words = _("%(amount)s given to jobs", amount=amount) if gave == gave else text
     cell = html.Div([html.Span(text), _split(uses, gave, has, words)], className="tt-use-now", title=words)

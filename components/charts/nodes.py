@@ -30,7 +30,7 @@ MARKS = {  # group of states → (name, colour, symbol); what is out of service 
 CELL, SMALLEST, MANY = 26, 9, 400  # px; beyond MANY nodes the cells become smaller
 LETTER = 6.4  # px a letter of a label takes
 WIDE, NARROW = 1060, 300  # px a row of cells has
-TOP, BOTTOM, LEAST = 31, 8, 240  # px above the cells (the legend), below them, and of the whole chart at least
+TOP, BOTTOM, LEAST = 31, 8, 140  # px above the cells (the legend), below them, and of the whole chart at least
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,8 +79,9 @@ def _may_see(db: SlurmDb, viewer: Viewer, node: str, now: int) -> bool:
 
 
 def _had_events(db: SlurmDb, node: str) -> bool:
+    # the cluster's own rows carry no name
     table = db.schema.table("event_table")
-    rows = db.rows(select(table.c.node_name).where(table.c.node_name == node).limit(5))
+    rows = db.rows(select(table.c.node_name).where(table.c.node_name == node).limit(5)) if node else []
     return any(row["node_name"] == node for row in rows)
 
 
@@ -219,7 +220,11 @@ def _wanted(sources: Sources, viewer: Viewer, narrow: Narrow, mine: list[Held], 
         listed = sources.settings.slurm.partitions
         inside = set(hosts(listed[narrow.partition])) if narrow.partition in listed else {node for job in fit for node in job.nodes}
         known = [node for node in known if node in inside]
-    return [node for node in known if node in hosts(narrow.node)] if narrow.node else known
+    if not narrow.node:
+        return known
+    named = set(hosts(narrow.node))
+    # a host list or a name means exactly those; a text that names no node is looked for in the names
+    return [node for node in known if node in named] or [node for node in known if narrow.node in node]
 
 
 def _held_on(jobs: list[Held], viewer: Viewer) -> dict[str, Any]:
