@@ -109,7 +109,8 @@ def columns(about: About, frame: pd.DataFrame) -> tuple[Column, ...]:
             Column(key=key, title=title, kind="number", phone=key == "core_hours", help=N_("Allocated: what its runs held, times how long")),
             Column(key=f"{key}_used", title=used, kind="bar", draw=lambda row, key=key: _share(row, key),
                    help=N_("Used of what was allocated, over the runs whose use is known")),
-            Column(key=f"{key}_wasted", title=wasted, kind="number", help=N_("In hours: allocated and not used, over the runs whose use is known")),
+            Column(key=f"{key}_wasted", title=wasted, kind="number", draw=lambda row, key=key: _wasted(row, key),
+                   help=N_("In hours: allocated and not used, over the runs whose use is known")),
         ]
     return tuple(found)
 
@@ -145,6 +146,11 @@ def _share(row: dict[str, Any], key: str) -> Any:
         return fmt.NONE
     value = row[f"{key}_used"] / judged
     return share_cell(value, role_of, fmt.of(row[f"{key}_used"], judged, _("hours")))
+
+
+def _wasted(row: dict[str, Any], key: str) -> str:
+    """Nothing known is not nothing wasted."""
+    return fmt.number(row[f"{key}_wasted"]) if row[f"{key}_judged"] else fmt.NONE
 
 
 def _bar(about: About, month: str) -> html.Div:
@@ -197,7 +203,7 @@ def draw_report(frames: Frames, about: About) -> Any:
     more = charge_columns(about, whole)
     charges = []
     if more:
-        charges = [html.H3(_("What it cost, and what Slurm charged")), table(whole, more, sortable=False, filtered=False)]
+        charges = [html.H3(_("What it cost, and what Slurm charged"), style={"marginTop": "18px"}), table(whole, more, sortable=False, filtered=False)]
     return html.Div([_bar(about, month), title, shown, *charges, *_sentences(frames, about)])
 
 
@@ -226,7 +232,7 @@ HELP = N_(
     "the clock: of a run that goes on over midnight of the first it counts a part in each month, and it knows no waste."
 )
 REPORT = Section(
-    key="report", title=N_("Month's report"), query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
+    key="report", title="", query=queried, export=exported, access=MEMBER_OR_STAFF, eager=True, in_contents=False,
     needs=needs_of(account_now_batches.TREND),
     blocks=(
         Block(key="report", title=N_("Month's report"), draw=draw_report, csv="report", height=420, help=HELP),

@@ -81,7 +81,7 @@ def _levelfs_tile(value: Any) -> Any:
     tone, sentence = standing(value)
     if not tone:
         return parts.tile(_("LevelFS"), fmt.NONE, note=sentence)
-    word = html.Span([parts.badge(standing_word(value), tone), " ", _("1 is its fair share")], title=sentence)
+    word = html.Span([parts.badge(standing_word(value), tone), " ", _("1 is fair")], title=sentence)
     return parts.tile(_("LevelFS"), fmt.number(value), note=word, title=sentence)
 
 

@@ -63,12 +63,14 @@ def holdings(db: SlurmDb) -> Holdings:
     def read() -> Holdings:
         job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
         columns = (assoc.c.acct, assoc.c.user, job.c.state, job.c.tres_alloc)
-        statement = (
+        # Rows that have not ended are few and together on the keys that begin with time_end
+        statement = db.schema.on_key(
             select(*columns, tasks_of(job.c).label("tasks"))
             .select_from(job.join(assoc, assoc.c.id_assoc == job.c.id_assoc))
             .where(job.c.time_end == 0, job.c.state.op("&")(BASE).in_((PENDING, RUNNING, SUSPENDED)))
             .group_by(*columns)
-            .limit(MOST_ROWS)
+            .limit(MOST_ROWS),
+            "rollup2",
         )
         names = db.tres_names()
         found: dict[tuple[str, str], Holding] = {}
