@@ -89,7 +89,7 @@ HELP_WAIT = N_(
     "a limit on the tasks of its array, or two minutes after a requeue. Each run of a requeued job waits anew; array tasks count "
     "one by one, parts of a heterogeneous job as one. Jobs that never began are no waits."
 )
-HELP_SPREAD = N_("Runs by the time from eligible to start, on a logarithmic axis. The bars left of 1 s are runs that began at once.")
+HELP_SPREAD = N_("Runs by the time from eligible to start, on a logarithmic axis. The bar at 0 is runs that began at once.")
 HELP_REACHED = N_(
     "After which time from eligible which share of the runs had begun. A line further left and higher up is a shorter queue. "
     "Sizes with less than ten runs are left out."

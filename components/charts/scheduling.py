@@ -25,8 +25,7 @@ SIZES = {
     0: N_("1 core"), 1: N_("2–16 cores"), 2: N_("17–64 cores"), 3: N_("65–256 cores"), 4: N_("over 256 cores"),
     10: N_("1 GPU"), 11: N_("2–4 GPUs"), 12: N_("over 4 GPUs"),
 }  # fmt: skip
-MOMENTS = (1, 10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 4 * DAY, 30 * DAY)
-PHONE_MOMENTS = (1, MINUTE, HOUR, DAY, 30 * DAY)
+MOMENTS = (10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 4 * DAY, 30 * DAY)
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 LEVELS = (0.01, 0.1, 0.3, 1, 3, 10, 100, 1000)
 ENDLESS = 10_000  # in place of a bucket: LevelFS of an account that used nothing
@@ -98,11 +97,12 @@ def _seconds_said(cell: int) -> str:
 
 
 def _seconds_axis(low: float, high: float) -> dict[str, Any]:
-    return _axis(MOMENTS, [_place(moment) for moment in MOMENTS], fmt.duration, low, high)
+    """The axis of waits; the bar of those that began at once stands left of a second."""
+    return _axis((0, *MOMENTS), [-WIDE / 2, *map(_place, MOMENTS)], lambda tick: fmt.duration(tick) if tick else "0", low, high)
 
 
 def wait_bars(frame: pd.DataFrame, about: About) -> Figure:
-    """How many runs waited how long, by partition. Bars left of 1 s: runs that began at once."""
+    """How many runs waited how long, by partition. The bar at 0: runs that began at once."""
     return _bars(_named(frame, "partition"), WIDE, _seconds_said, _seconds_axis, _("runs"))
 
 
@@ -134,7 +134,7 @@ def wait_shares(frame: pd.DataFrame, about: About) -> Figure:
                 "meta": {"color": graph.colour(place), "fill": 0.0},
             }
         )  # fmt: skip
-    page = graph.layout(None, {"range": [0, 104], "tickvals": [0, 25, 50, 75, 100], "ticksuffix": " %", "showticksuffix": "last"}, legend=len(traces) > 1)
+    page = graph.layout(None, {"range": [0, 104], "tickvals": [0, 25, 50, 75, 100], "ticktext": ["0", "25", "50", "75", "100 %"]}, legend=len(traces) > 1)
     page |= {"xaxis": _seconds_axis(low - 0.5, high + 1), "hovermode": "closest"}
     return {"data": traces, "layout": page}
 
@@ -175,6 +175,14 @@ def _level_said(cell: int) -> str:
     return f"{fmt.number(edge(WIDE * cell) / PER_MILLE, 2)} – {fmt.number(edge(WIDE * (cell + 1)) / PER_MILLE, 2)}"
 
 
+def _balance(place: float, top: float) -> dict[str, Any]:
+    """A dotted line where share and use are in balance."""
+    return {
+        "type": "scatter", "mode": "lines", "name": _("share = use"), "x": graph.packed([place, place]), "y": graph.packed([0, float(top)]),
+        "line": {"width": 1.4, "dash": "dot"}, "hoverinfo": "skip", "meta": {"color": "limit", "fill": 0.0},
+    }  # fmt: skip
+
+
 def level_bars(frame: pd.DataFrame, about: About) -> Figure:
     """How many runs began at which LevelFS of their account, by partition; the dotted line is 1."""
     known = frame[frame["level"].notna()]
@@ -185,6 +193,8 @@ def level_bars(frame: pd.DataFrame, about: About) -> Figure:
         lambda low, high: _axis(LEVELS, places, lambda level: fmt.number(level), low, high), _("starts"),
     )  # fmt: skip
     axis = drawn["layout"]["xaxis"]
+    if axis["range"][0] < places[LEVELS.index(1)] < axis["range"][1]:
+        drawn["data"].append(_balance(places[LEVELS.index(1)], known.groupby(np.asarray(numbers) // WIDE)["jobs"].sum().max()))
     if ENDLESS in numbers:
         axis["tickvals"].append(max(float(axis["range"][1]) - 1.6, 0.0))
         axis["ticktext"].append("∞")
