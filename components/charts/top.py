@@ -15,6 +15,7 @@ from components.records import About, Figure
 from components.text import _
 
 LINES = 10  # with a name of their own; the rest is one line
+PALETTE = 8  # colours; a line that has one for the second time is dotted
 NAMED = 15  # marks in the corner that are named; more names would lie on each other
 
 
@@ -63,7 +64,8 @@ def mirrored(
         if _seen(rest, both):
             parts.append((rest, _("others"), "muted", ""))
         for series, name, colour, href in parts:
-            trace = graph.line(series, name, colour, down=below, step=step)
+            again = isinstance(colour, int) and colour >= PALETTE
+            trace = graph.line(series, name, colour, down=below, step=step, dash="dot" if again else "")
             trace |= {"legendgroup": trace["name"], "showlegend": not any(name_ == trace["name"] for name_ in (t["name"] for t in traces))}
             trace["meta"]["say"] = word
             traces.append(_clicks(trace, href))
