@@ -224,7 +224,8 @@ def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeR
     for key, words in (("core_hours", "core-hours"), ("gpu_hours", "GPU-hours"), ("tb_hours", "TiB-hours of memory")):
         headers |= {key: f"{words} allocated", f"{key}_judged": f"{words} allocated, use known", f"{key}_used": f"{words} used", f"{key}_wasted": f"{words} wasted"}
     headers |= {"energy_kwh": "energy (kWh)", "cost": "cost", "charged_core_hours": "core-hours Slurm charged", "charged_gpu_hours": "GPU-hours Slurm charged"}
-    return {"report": frame[list(headers)].rename(columns=headers)}
+    # more digits than these are of no run's measurement
+    return {"report": frame[list(headers)].round(4).rename(columns=headers)}
 
 
 HELP = N_(

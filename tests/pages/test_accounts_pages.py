@@ -11,7 +11,7 @@ import pytest
 
 from components.present import present
 from components.records import About
-from core.errors import BadInput, NoData, NotFound, Why
+from core.errors import BadInput, NoData, NotFound, SourceDown, Why
 from core.settings import Settings
 from core.subjects import Subject
 from core.timerange import TimeRange
@@ -244,3 +244,27 @@ def test_tabs_show_their_sections() -> None:
     keys = {section.key for section in account.PAGE.sections}
     assert {"now", "limits", "jobs", "report", "priority", "members"} <= keys
     assert account.PAGE.span is not None and account.PAGE.span(SimpleNamespace(), PI, Subject(kind="account", id="x"), NOW) == (NOW - 30 * 86400, NOW)
+
+
+def test_what_could_not_be_had_says_so_and_leaves_the_rest() -> None:
+    whole, down = Holding(running=2), SourceDown("slurm", "no route")
+    limits = pd.DataFrame([], columns=["account", "limit", "resource", "holds_for", "value", "share"])
+    about = about_of(CHEN, view())
+    without_metrics = texts(account_tree.draw_tiles({"whole": whole, "mine": Holding(), "levelfs": SourceDown("prometheus"), "limits": limits}, about))
+    assert "Running jobs" in without_metrics and "metrics server" in without_metrics
+    without_accounting = texts(account_tree.draw_tiles({"whole": down, "mine": down, "levelfs": 2.0, "limits": down}, about))
+    assert "LevelFS" in without_accounting and "2" in without_accounting and "Running jobs" not in without_accounting
+    frames = {
+        "report": a_report({"user": "chen"}).assign(charged_core_hours=math.nan, charged_gpu_hours=math.nan), "covered": down, "charged": down, "levelfs": down,
+        "month": "2026-10", "since": 1790812800, "until": 1793491200, "limits": down,
+    }  # fmt: skip
+    assert "Together" in texts(account_report.draw_report(frames, about))
+    assert texts(account_report.draw_month_limits(frames, about))
+
+
+def test_gpus_of_which_nothing_is_known_are_no_waste_of_nothing() -> None:
+    report = a_report({"user": "chen", "gpu_hours": 50.0, "gpu_hours_judged": 0.0, "gpu_hours_wasted": 0.0, "gpu_hours_used": 0.0})
+    row = report.to_dict("records")[0]
+    columns = {column.key: column for column in account_report.columns(about_of(CHEN, view()), report)}
+    assert columns["gpu_hours_wasted"].draw(row) == columns["gpu_hours_used"].draw(row) == "–"  # type: ignore[misc]
+    assert columns["core_hours_wasted"].draw(row) == "60"  # type: ignore[misc]
