@@ -29,6 +29,7 @@ from datasources.prometheus.run import fetch
 from datasources.slurm.accounts import account_name
 from datasources.slurm.accounts_limits import limits
 from datasources.sources import Sources
+from pages.account_names import who
 
 log = logging.getLogger(__name__)
 PRIORITY_SPAN = 90 * DAY  # fairshare forgets slowly
@@ -75,7 +76,7 @@ def _members_query(batch: Any, key: str, unit: str) -> Any:
         found = _ask(sources, viewer, subject, when, batch(sources.settings))[key]
         if isinstance(found, TurtleError):
             return dict.fromkeys(("allocated", "used", "wasted"), found)
-        return account_frames.by_member(found, unit)
+        return {"who": who(sources, viewer, subject.id), **account_frames.by_member(found, unit)}
 
     return query
 
@@ -90,7 +91,7 @@ def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
         return dict.fromkeys(("allocated", "used", "wasted", "gpus"), NoData(Why.NO_DATA, "gpus"))
     models = part(found, what=("used_model", "watts", "count"))
     models.columns = models.columns.droplevel("user")
-    return {**members, "gpus": models}
+    return {"who": who(sources, viewer, subject.id), **members, "gpus": models}
 
 
 def programs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
@@ -105,7 +106,7 @@ def files_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRa
     if isinstance(found, TurtleError):
         return {"operations": found, "bandwidth": found}
     made = {"operations": part(found, what="operations"), "bandwidth": part(found, what=("read_bytes", "write_bytes"))}
-    return with_units(made, {"operations": "1/s", "bandwidth": "B/s"})
+    return {"who": who(sources, viewer, subject.id), **with_units(made, {"operations": "1/s", "bandwidth": "B/s"})}
 
 
 def _before(series: pd.Series, seconds: int) -> float:

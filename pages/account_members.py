@@ -22,6 +22,7 @@ from core.units import share
 from core.viewer import MEMBER_OR_STAFF, Viewer
 from datasources.portal.totals import coverage, totals
 from datasources.sources import Sources
+from pages.account_names import who
 
 KINDS = ("core", "gpu", "tb")
 UNITS = {"core": N_("core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
@@ -46,7 +47,7 @@ CSV = (
 def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`members`: totals by user of this account with `<kind>_share` (used ÷ known, 0..1), most wasted core-hours first.
 
-    `coverage`: (runs summarised, runs ended) or an error. Raises NotFound unless the viewer may see the account.
+    `who`: see account_names. `coverage`: (runs summarised, runs ended) or an error. Raises NotFound unless the viewer may see the account.
     """
     if not viewer.sees_account(subject.id):
         raise NotFound(f"account {subject.id}")
@@ -58,7 +59,7 @@ def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -
     )
     if isinstance(found["members"], pd.DataFrame):
         found["members"] = ordered(found["members"])
-    return found
+    return {"who": who(sources, viewer, subject.id), **found}
 
 
 def ordered(members: pd.DataFrame) -> pd.DataFrame:
@@ -75,10 +76,11 @@ def ordered(members: pd.DataFrame) -> pd.DataFrame:
 
 def exported(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`members` with headers that say the units; hours to three digits behind the point."""
-    frame = query(sources, viewer, subject, when)["members"]
+    found = query(sources, viewer, subject, when)
+    frame = found["members"]
     if isinstance(frame, TurtleError):
         return {"members": frame}
-    return {"members": frame[[key for key, _title in CSV]].rename(columns=dict(CSV)).round(3)}
+    return {"who": found["who"], "members": frame[[key for key, _title in CSV]].rename(columns=dict(CSV)).round(3)}
 
 
 def _most(frame: pd.DataFrame, kind: str) -> Any:

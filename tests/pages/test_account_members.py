@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from components.present import present, to_csv
@@ -20,6 +21,7 @@ from core.viewer import Viewer
 from datasources.pool import Pool
 from datasources.portal.db import PortalDb
 from datasources.portal.facts import store_facts
+from pages import account_names
 from pages.account_members import MEMBERS
 
 HOUR = 3600
@@ -93,6 +95,17 @@ def test_a_member_reads_totals_and_no_names(sources: Any) -> None:
         assert name not in said + listed + to_csv(frames["members"])
     assert "person 1 wasted most: 600 core-hours" in said
     assert "/user/nils" in listed and "view=jobs" not in listed
+
+
+def test_a_hidden_name_is_the_same_in_all_sections(sources: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = pd.DataFrame({"user": ["luis", "mina", "nils", "old"]})
+    monkeypatch.setattr(account_names, "members", lambda sources, *, viewer, account: known)
+    _said, _listed, frames = shown(sources, FELLOW)
+    wide = pd.DataFrame([[1.0, 2.0]], columns=pd.MultiIndex.from_tuples([("mina",), ("luis",)], names=["user"]))
+    chart = present({"who": account_names.who(sources, FELLOW, "def-a"), "wide": wide}, FELLOW, sources.settings, account("def-a"))["wide"]
+    # luis and mina held as much each; in the table luis, who wasted more, comes first
+    assert frames["members"]["user"].tolist()[:2] == [chart.columns[1][0], chart.columns[0][0]]
+    assert set(frames["members"]["user"]) == {chart.columns[0][0], chart.columns[1][0], "nils"}
 
 
 def test_staff_reach_the_person(sources: Any) -> None:

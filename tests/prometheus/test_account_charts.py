@@ -141,7 +141,7 @@ def test_only_the_account_itself_is_read(sources: Sources) -> None:
 def test_strange_names_find_nothing(sources: Sources, name: str) -> None:
     for key in ("cpu", "programs", "priority", "files"):
         frames, _about = asked(sources, key, name=name)
-        assert all(frame.columns.empty for frame in frames.values() if isinstance(frame, pd.DataFrame)), key
+        assert all(frame.empty for frame in frames.values() if isinstance(frame, pd.DataFrame)), key
 
 
 @pytest.mark.parametrize("viewer", [Viewer(name=None), Viewer(name="mallory"), Viewer(name="mallory", accounts=frozenset({"def-a_x", "def-"}))])
