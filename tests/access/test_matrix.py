@@ -34,6 +34,7 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "job": ("/job/1", frozenset({"owner", "staff"})),
     "compare": ("/jobs/compare?ids=1,30", frozenset({"owner", "staff"})),
     "node": ("/node/h1", frozenset({"owner", "staff"})),
+    "nodes": ("/nodes?user=alice", frozenset({"staff"})),  # node names and counts only; others see where their own jobs run
     "user": ("/user/alice", frozenset({"owner", "staff"})),
     "accounts": ("/accounts", frozenset()),  # holds nothing of a job: rrg-pi1_gpu is alice's and bob's
     "account": ("/account/rrg-pi1_gpu?view=jobs", frozenset({"owner", "staff"})),
@@ -45,13 +46,13 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
 # pages whose tables name people and no jobs: what staff read there instead of alice's word
 SEEN = {
     "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
-    "scheduling": "rrg-pi1_cpu",
+    "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&",
 }  # fmt: skip
 OPEN_PAGES = {"status"}
-# who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have a list of accounts
+# who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have lists of accounts and nodes
 NEIGHBOURS = {
     ("node", "coordinator of another account"), ("account", "member of the same account"),
-    *(("accounts", viewer) for viewer in VIEWERS if viewer != "nobody"),
+    *((page, viewer) for page in ("accounts", "nodes") for viewer in VIEWERS if viewer != "nobody"),
 }
 PAGES = {page.key: page for page in all_pages()}
 SECTIONS = [(page, section) for page in PAGES.values() for section in page.sections]
