@@ -65,7 +65,7 @@ def _with_levelfs(figure: Figure, levelfs: pd.Series | None) -> Figure:
     one["line"] = {"width": 1, "dash": "dot"}
     one["hoverinfo"], one["hovertemplate"] = "skip", None
     layout = {**figure["layout"], "yaxis2": _axis(levelfs), "showlegend": True}
-    return {"data": [*figure["data"], _on_right(levelfs, _("LevelFS"), "s2"), one], "layout": layout}
+    return {"data": [*figure["data"], _on_right(levelfs, _("LevelFS"), "s3"), one], "layout": layout}
 
 
 def _priority(frame: pd.DataFrame, about: About, kind: str, resource: str) -> Figure:
