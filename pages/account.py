@@ -51,6 +51,16 @@ def _coordinators(sources: Sources, viewer: Viewer, subject: AccountView) -> str
     return _("Coordinated by %(names)s", names=", ".join(shown) + more) if shown else _("No coordinator")
 
 
+def _overview(sources: Sources, viewer: Viewer, subject: AccountView) -> tuple[str, ...]:
+    """The sections of the overview: an account that only holds other accounts has no jobs to draw, but a tree."""
+    try:
+        peopled = accounts.has_members(sources, viewer=viewer, account=subject.id)
+    except SourceError as error:
+        log.warning("members of %s: %s", subject.id, error.detail)
+        peopled = True
+    return (NOW.key, *(section.key for section in OVERVIEW if peopled or section is TREE))
+
+
 def head(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange) -> tuple[str, Any, tuple[str, ...]]:
     """The account's name, who answers for it, the viewer's part in it, and the tabs; raises NotFound for one that never was."""
     coordinated = _coordinators(sources, viewer, subject)
@@ -65,7 +75,7 @@ def head(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange
             html.Div(tabs, className="tt-runs"),
         ]
     )
-    keys = {"jobs": (NOW.key, JOBS.key), "report": (REPORT.key,)}.get(subject.view, (NOW.key, *(section.key for section in OVERVIEW)))
+    keys = {"jobs": (NOW.key, JOBS.key), "report": (REPORT.key,)}.get(subject.view) or _overview(sources, viewer, subject)
     return name, above, keys
 
 

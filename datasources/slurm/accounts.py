@@ -218,6 +218,17 @@ def account_name(sources: Sources, *, viewer: Viewer, account: str) -> str:
     return account
 
 
+def has_members(sources: Sources, *, viewer: Viewer, account: str) -> bool:
+    """False for an account that only holds other accounts: nobody is or was in it. True for one that accounting does not know.
+
+    Raises NotFound unless the viewer may see the account.
+    """
+    if not viewer.sees_account(account):
+        raise NotFound(f"account {account}")
+    db = database(sources)
+    return account not in accounts(db) or bool(of_account(db, account))
+
+
 def held_now(sources: Sources, *, viewer: Viewer, account: str) -> tuple[Holding, Holding]:
     """(what the account with all below it holds now, what the viewer holds in the account itself).
 

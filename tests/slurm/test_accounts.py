@@ -132,6 +132,13 @@ def test_members_are_direct_and_old_ones_are_marked(known: Sources) -> None:
     assert accounts.members(known, viewer=STAFF, account="physics").empty
 
 
+def test_an_account_that_only_holds_accounts(known: Sources) -> None:
+    assert not accounts.has_members(known, viewer=STAFF, account="physics")
+    assert accounts.has_members(known, viewer=ALICE, account="rrg-pi1_cpu")
+    with pytest.raises(NotFound):
+        accounts.has_members(known, viewer=ALICE, account="physics")
+
+
 def test_the_tree_goes_from_the_root_to_the_account(known: Sources) -> None:
     frame = accounts.account_tree(known, viewer=ALICE, account="rrg-pi1_cpu")
     assert frame[["account", "depth", "level"]].to_numpy().tolist() == [["root", 0, "above"], ["physics", 1, "above"], ["rrg-pi1_cpu", 2, "here"]]
