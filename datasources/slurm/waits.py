@@ -19,6 +19,7 @@ from core.viewer import Viewer
 from datasources.slurm.arrays import INFINITE, NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import database
+from datasources.slurm.people import TREE_SECONDS
 from datasources.slurm.states import BASE, FLAGS
 from datasources.sources import Sources
 
@@ -196,12 +197,11 @@ def choices(sources: Sources, *, viewer: Viewer) -> Choices:
     db = database(sources)
 
     def read() -> frozenset[str]:
+        # the row of an account itself has no user; deleted ones still have runs
         table = db.schema.table("assoc_table")
-        names = func.crc32(table.c.acct).label("g_names")
-        rows = db.rows(select(table.c.acct, names).group_by(table.c.acct, names))
-        return frozenset(row["acct"] for row in rows if row["acct"])
+        return frozenset(row["acct"] for row in db.rows(select(table.c.acct).where(table.c.user == "")) if row["acct"])
 
-    return Choices(qos=tuple(sorted(set(qos_names(sources).values()))), accounts=db.kept("account_names", read))
+    return Choices(qos=tuple(sorted(set(qos_names(sources).values()))), accounts=db.kept("account_names", read, TREE_SECONDS))
 
 
 def waiting(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:

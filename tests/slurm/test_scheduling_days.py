@@ -29,6 +29,12 @@ NOW = ASKED_AT + 3 * DAY  # the dump's day has ended
 MONTH = Days(first=TODAY - 20, last=TODAY + 3)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes longer for the days of a question than a reader waits."""
+    monkeypatch.setattr(scheduling, "PATIENCE", 60.0)
+
+
 @pytest.fixture(params=["sqlite", "mariadb"])
 def opened(request: pytest.FixtureRequest, changed: Accounting, tmp_path: Path) -> Iterator[Callable[..., Sources]]:
     """opened(now): a portal over the changed dump, with a database of its own."""
