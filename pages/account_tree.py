@@ -57,12 +57,12 @@ def draw_tiles(frames: Frames, about: About) -> Any:
     tiles = [_held_tile(_("CPU cores"), "cpu", whole.cores, mine.cores, frames["limits"], account)]
     if whole.gpus or _group_limit(frames["limits"], account, "grp_tres", "gres/gpu")[0]:
         tiles.append(_held_tile(_("GPUs"), "gres/gpu", whole.gpus, mine.gpus, frames["limits"], account))
-    mine_waiting = _("%(number)s of them mine", number=fmt.number(mine.pending, 9)) if mine.pending else ""
-    mine_running = _("%(number)s of them mine", number=fmt.number(mine.running, 9)) if mine.running else ""
+    waiting = _("and %(number)s waiting", number=fmt.number(whole.pending, 9))
+    mine_too = _("mine: %(running)s running, %(waiting)s waiting", running=fmt.number(mine.running, 9), waiting=fmt.number(mine.pending, 9))
+    own = mine_too if mine.running or mine.pending else ""
     tiles += [
         parts.tile(_("Memory"), fmt.bytes_(whole.memory), note=_("%(size)s of it mine", size=fmt.bytes_(mine.memory)) if mine.memory else _("allocated now")),
-        parts.tile(_("Running jobs"), fmt.number(whole.running, 9), note=mine_running),
-        parts.tile(_("Waiting jobs"), fmt.number(whole.pending, 9), note=mine_waiting or _("each task of an array counts")),
+        parts.tile(_("Running jobs"), fmt.number(whole.running, 9), base=waiting, note=own or _("each task of an array counts")),
         _levelfs_tile(frames["levelfs"]),
     ]
     return parts.tiles(*tiles)
