@@ -120,7 +120,7 @@ def fits(memory: float | None, cores: float, nodes: int, node_memory: float | No
 HEAVY_POOR = {
     "cores": ("heavy_core_hours", "poor_cores"),
     "gpus": ("heavy_gpu_hours", "poor_gpus"),
-    "memory": ("heavy_tb_hours", "poor_memory"),
+    "memory": ("heavy_tib_hours", "poor_memory"),
 }
 
 

@@ -190,7 +190,7 @@ class Top(Part):
     rows: int = Field(100, ge=10, le=1000, description="Rows of a table of the largest users")
     heavy_core_hours: float = Field(100.0, ge=0, description="From so many core-hours in the range on somebody is a heavy user")
     heavy_gpu_hours: float = Field(24.0, ge=0, description="From so many GPU-hours in the range on somebody is a heavy user")
-    heavy_tb_hours: float = Field(1.0, ge=0, description="From so many TB-hours of memory in the range on somebody is a heavy user")
+    heavy_tib_hours: float = Field(1.0, ge=0, description="From so many TiB-hours of memory in the range on somebody is a heavy user")
     poor_cores: float = Field(0.6, ge=0, le=1, description="CPU efficiency of a heavy user below this is poor")
     poor_gpus: float = Field(0.25, ge=0, le=1, description="GPU efficiency of a heavy user below this is poor")
     poor_memory: float = Field(0.35, ge=0, le=1, description="Memory efficiency of a heavy user below this is poor")
