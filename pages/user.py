@@ -55,6 +55,19 @@ def head(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange)
     return title, html.Div(above), ("now", *storage[:1], "jobs", "accounts", "findings", "days", *storage[1:])
 
 
+def _of_known(section: Section) -> Section:
+    """The section, read only of people Slurm knows: staff may type any name, and none of those reaches a query."""
+
+    def guarded(read: Any) -> Any:
+        def query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Any:
+            _who(sources, viewer, check(viewer, subject.id))
+            return read(sources, viewer, subject, when)
+
+        return query
+
+    return replace(section, query=guarded(section.query), export=guarded(section.export) if section.export else None)
+
+
 def export_jobs(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> dict[str, Any]:
     """Every job of the person, for the CSV link."""
     check(viewer, subject.id)

@@ -1,0 +1,150 @@
+"""Names that look like an account, a person or a node that one may see: none of them opens anything or reaches PromQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote
+
+import pytest
+
+from app import create_app
+from core.settings import Settings
+from datasources.connect import connect
+from pages.registry import all_pages
+from tests.access.asker import SECRET, Asker
+from tests.access.conftest import ASKED_AT, DUMP, MARK_ALICE, WORD
+from tests.access.test_matrix import text
+
+pytestmark = pytest.mark.services
+
+# of the account def-pi1_cpu, whose members are alice and bob
+ACCOUNTS = (
+    "def-pi1", "def-pi1_", "def-pi1_cpu_x", "def-pi1_cp", "DEF-PI1_CPU", "def-pi1_cpu ", " def-pi1_cpu", "def-pi1_cpu|rrg-pi1_cpu",
+    "def-pi1_cpu|.*", ".*", "def-pi%", "%", "_", 'def-pi1_cpu"} or vector(1) or x{a="', "def-pi1_cpu'; drop table x; --", "def-pi1_cpu\\",
+    "def\u2010pi1_cpu", "de\u0301f-pi1_cpu", "physics", "root",
+)  # fmt: skip
+PEOPLE = ("Alice", "ALICE", "alice ", " alice", "alic", "alice%", "a_ice", ".*", "alice|bob", 'alice"} or vector(1)', "al\u00edce", "alice\\")
+NODES = ("C1", "c1 ", "c[1-4]", "c1,c2", "c.", ".*", "c1|c2", 'c1"} or vector(1)', "c%", "c01")
+# page → its address for a name, names that are nobody's; who may see the real one and looks at the others
+PLACES = {
+    "account": ("/account/{}", ACCOUNTS, ("alice", "bob", "ada")),
+    "user": ("/user/{}", PEOPLE, ("alice", "bob", "ada")),
+    "node": ("/node/{}", NODES, ("alice", "dave", "ada")),
+}
+PAGES = {page.key: page for page in all_pages()}
+
+
+class Listener:
+    """A Prometheus with nothing in it that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                listener.asked += body.get("query", []) + body.get("match[]", [])
+                kind = "matrix" if self.path.endswith("query_range") else "vector"
+                self._say({"resultType": kind, "result": []})
+
+            def do_GET(self) -> None:
+                self._say([])
+
+            def _say(self, data: object) -> None:
+                answer = json.dumps({"status": "success", "data": data}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_args: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture(scope="module")
+def heard() -> Iterator[Listener]:
+    """The Prometheus all queries go to."""
+    listener = Listener()
+    yield listener
+    listener.server.shutdown()
+    listener.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def ask_with(mariadb: Any, heard: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], Asker]]:
+    """ask_with(login) → somebody before a portal that has metrics to ask for."""
+    folder: Path = tmp_path_factory.mktemp("lookalikes")
+    mariadb.create("slurm_lookalikes", DUMP)
+    mariadb.execute("use slurm_lookalikes; " + MARK_ALICE)
+    settings = Settings.model_validate(
+        {
+            "site": {"cluster": "alpha", "title": "Alpha"},
+            "server": {"cache_dir": str(folder / "cache"), "secret_key": "k" * 40, "secure_cookie": False},
+            "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
+            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_lookalikes"},
+            "prometheus": {"url": heard.url},
+            "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
+        }
+    )
+    sources = connect(settings, clock=lambda: ASKED_AT)
+    portal = create_app(settings, sources)
+    known: dict[str | None, Asker] = {}
+    yield lambda login: known.setdefault(login, Asker(portal, login))
+    sources.close()
+
+
+# real accounts, which staff may open; alice and bob are no members of them
+REAL = {"physics", "root"}
+CASES = [
+    (page, login, name)
+    for page, (_path, names, logins) in PLACES.items()
+    for login in logins
+    for name in names
+    if not (login == "ada" and name in REAL)
+]
+
+
+@pytest.mark.parametrize(("page", "login", "name"), CASES, ids=lambda value: ascii(value)[:40])
+def test_a_name_that_looks_alike_opens_nothing(ask_with: Any, heard: Listener, page: str, login: str, name: str) -> None:
+    path = PLACES[page][0].format(quote(name, safe=""))
+    person = ask_with(login)
+    heard.asked.clear()
+    shown = text(person.page(path))
+    assert "tt-refused" in shown
+    assert '"data-section"' not in shown
+    for section in PAGES[page].sections:
+        answer = text(person.section(PAGES[page], section, path))
+        assert WORD not in answer
+        assert "tt-plot" not in answer
+    assert [query for query in heard.asked if name.strip() and name in query] == []
+
+
+@pytest.mark.parametrize("login", ["alice", "bob", "ada"])
+def test_the_real_account_is_asked_for_by_equality(ask_with: Any, heard: Listener, login: str) -> None:
+    """And so a look-alike would be noticed: the real one does reach PromQL."""
+    heard.asked.clear()
+    person = ask_with(login)
+    for section in PAGES["account"].sections:
+        person.section(PAGES["account"], section, "/account/def-pi1_cpu")
+    assert any('account="def-pi1_cpu"' in query for query in heard.asked)
+    assert not any("account=~" in query and "rrg-pi1_cpu" in query for query in heard.asked)
+
+
+@pytest.mark.parametrize("login", [None, "carol", "dave", "zoe"])
+def test_strangers_ask_nothing(ask_with: Any, heard: Listener, login: str | None) -> None:
+    heard.asked.clear()
+    person = ask_with(login)
+    for section in PAGES["account"].sections:
+        assert WORD not in text(person.section(PAGES["account"], section, "/account/def-pi1_cpu"))
+    assert heard.asked == []
