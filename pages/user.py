@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dash import html
@@ -80,31 +81,32 @@ HELP_FINDINGS = N_(
     "What running jobs, and those that ended in the last 14 days, could do better. Each kind is listed once with its newest job; "
     "serious and costly ones first."
 )
+# what further modules say of a person becomes a section here and a key in head()
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        key="now", title=N_("Now"), query=user_query.now_query, access=SELF_OR_STAFF, eager=True, needs=needs_of(now_used(PLAIN)), in_contents=False,
+        blocks=(Block(key="now", title="", draw=user_parts.draw_now, bare=True, height=120),),
+    ),
+    STORAGE,
+    Section(
+        key="jobs", title=N_("Last jobs"), query=user_query.last_query, export=export_jobs, access=SELF_OR_STAFF,
+        blocks=(Block(key="jobs", title=N_("Last jobs"), draw=user_parts.draw_jobs, csv="jobs", height=470, help=HELP_JOBS),),
+    ),
+    Section(
+        key="accounts", title=N_("Accounts"), query=user_query.accounts_query, access=SELF_OR_STAFF, needs=needs_of(levelfs(PLAIN)),
+        blocks=(Block(key="accounts", title=N_("Accounts and fair share"), draw=user_parts.draw_accounts, csv="accounts", height=160, help=HELP_ACCOUNTS),),
+    ),
+    Section(
+        key="findings", title=N_("Findings"), query=user_query.findings_query, access=SELF_OR_STAFF,
+        blocks=(Block(key="findings", title=N_("What could be better"), draw=user_parts.draw_findings, height=260, help=HELP_FINDINGS),),
+    ),
+    Section(key="days", title=N_("Use by day"), query=user_query.days_query, access=SELF_OR_STAFF, panels=DAYS),
+    *TRENDS,
+)  # fmt: skip
 USER = Page(
     key="user", module="usersummary", path="/user/<name>", title=N_("Summary"), icon="person", access=SELF_OR_STAFF, order=30,
     menu_path=lambda viewer: f"/user/{viewer.name}", subject=user_query.subject_of, head=head,
     span=lambda sources, viewer, subject, now: (now - RANGE_DAYS * DAY, now),
     description=N_("One person on one screen: storage, jobs, accounts and what could be better."),
-    # what further modules say of a person becomes a section here and a key in head()
-    sections=(
-        Section(
-            key="now", title=N_("Now"), query=user_query.now_query, access=SELF_OR_STAFF, eager=True, needs=needs_of(now_used(PLAIN)), in_contents=False,
-            blocks=(Block(key="now", title="", draw=user_parts.draw_now, bare=True, height=120),),
-        ),
-        STORAGE,
-        Section(
-            key="jobs", title=N_("Last jobs"), query=user_query.last_query, export=export_jobs, access=SELF_OR_STAFF,
-            blocks=(Block(key="jobs", title=N_("Last jobs"), draw=user_parts.draw_jobs, csv="jobs", height=470, help=HELP_JOBS),),
-        ),
-        Section(
-            key="accounts", title=N_("Accounts"), query=user_query.accounts_query, access=SELF_OR_STAFF, needs=needs_of(levelfs(PLAIN)),
-            blocks=(Block(key="accounts", title=N_("Accounts and fair share"), draw=user_parts.draw_accounts, csv="accounts", height=160, help=HELP_ACCOUNTS),),
-        ),
-        Section(
-            key="findings", title=N_("Findings"), query=user_query.findings_query, access=SELF_OR_STAFF,
-            blocks=(Block(key="findings", title=N_("What could be better"), draw=user_parts.draw_findings, height=260, help=HELP_FINDINGS),),
-        ),
-        Section(key="days", title=N_("Use by day"), query=user_query.days_query, access=SELF_OR_STAFF, panels=DAYS),
-        *TRENDS,
-    ),
+    sections=tuple(map(_of_known, SECTIONS)),
 )  # fmt: skip
