@@ -47,7 +47,7 @@ def write_hooks(folder: Path, plan: Plan) -> Path:
 def storage(plan: Plan) -> dict[str, list[dict[str, object]]]:
     """What each person was given: 50 GB at home, 20 TB of scratch, and the projects of their accounts.
 
-    A project gets the size that lies nearest above half of what it holds, so some are over it and some near.
+    A project gets the smallest size above nine tenths of what it holds, so some are over it and some near.
     """
     held = {(kind, who): kilobytes for _path, kind, who, kilobytes in quota_owners(plan)}
     found: dict[str, list[dict[str, object]]] = {}

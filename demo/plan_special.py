@@ -7,10 +7,12 @@ import numpy as np
 from demo.model import NodeEvent, Reservation
 from demo.plan_follow import follow_up, job
 from demo.plan_jobs import DAY, OK
+from demo.plan_people import make_people
 from demo.plan_personas import HOUR, pin_near
 from demo.plan_requests import Request
 from demo.plan_scheduler import Scheduler
 
+DRAINS = "ken"  # runs jobs too, so that accounting knows the login behind the uid
 MAINT, SPEC_NODES, IGNORE_JOBS = 1, 32768, 64
 ODD_NAMES = (
     "<b>bold</b>",
@@ -74,9 +76,10 @@ def failures(scheduler: Scheduler, rng: np.random.Generator, now: int) -> tuple[
         ("ga02", now - 9 * DAY, now - 8 * DAY, "ECC errors on GPU 3"),
         ("c025", now - 20 * DAY, now - 20 * DAY + 7 * HOUR, "fan failure"),
     )
+    uid = next(person.uid for person in make_people() if person.name == DRAINS)
     for node, start, end, reason in spells:
         scheduler.block(node, start, end)
-        events.append(NodeEvent(node=node, start=start, end=end, state=514, reason=reason, uid=3031))
+        events.append(NodeEvent(node=node, start=start, end=end, state=514, reason=reason, uid=uid))
     return [victim, again], events
 
 

@@ -77,6 +77,13 @@ def test_nothing_runs_on_a_node_that_is_down(plan: Plan) -> None:
                 assert end <= event.start or run.start >= event.end, (event, run.id_job)
 
 
+def test_reasons_are_set_by_root_or_by_somebody_accounting_knows(plan: Plan) -> None:
+    # accounting tells the login of a uid by its jobs
+    uids = {p.uid: p.name for p in plan.people if any(r.person == p.name and r.start is not None and r.start < NOW for r in plan.runs)}
+    assert {uids.get(e.uid, "root") for e in plan.events if e.state == 514} == {"ken"}
+    assert all(e.uid == 0 or e.uid in uids for e in plan.events)
+
+
 def test_it_is_as_big_as_promised(plan: Plan) -> None:
     kinds = Counter(n.kind for n in plan.nodes)
     assert (
