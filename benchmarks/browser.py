@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import requests
+from urllib3.util.retry import Retry
 
 ROUTER = ".._pages_content.children..._pages_store.data.."
 AT_ONCE = 6  # connections a browser opens over HTTP/1.1
@@ -51,7 +52,9 @@ class Visitor:
     def __init__(self, url: str, login: str) -> None:
         self.url = url.rstrip("/")
         self.http = requests.Session()
-        self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE))
+        # a portal that is reloaded meanwhile drops connections
+        again = Retry(total=4, backoff_factor=1, allowed_methods=None)
+        self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE, max_retries=again))
         token = re.search(r'name="token"[^>]*value="([^"]+)"', self.http.get(f"{self.url}/signin").text)
         answer = self.http.post(f"{self.url}/signin", data={"login": login, "token": token[1] if token else "", "next": "/"})
         answer.raise_for_status()

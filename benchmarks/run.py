@@ -127,7 +127,7 @@ def over_budget(case: Case, row: dict) -> list[str]:
     return found + [f"{case.name}: {one}" for one in row["failed"]]
 
 
-def main(port: int, as_json: bool) -> int:
+def main(port: int, as_json: bool, only: str = "") -> int:
     """Measure and print; exit status 1 if a count is over its budget."""
     if not (STATE / "turtle.toml").exists():
         print("No demo found: run `make demo` in another terminal first.", file=sys.stderr)
@@ -141,12 +141,12 @@ def main(port: int, as_json: bool) -> int:
     url = f"http://127.0.0.1:{port}"
     problems: list[str] = []
     rows = []
-    for case in cases(settings, database, staff):
+    for case in (one for one in cases(settings, database, staff) if only in one.name):
         row = measure(case, url, servers, settings.server.cache_dir, staff)
         problems += over_budget(case, row)
         rows.append(row)
         if as_json:
-            print(json.dumps(row))
+            print(json.dumps(row), flush=True)
     if not as_json:
         print("page".ljust(14) + "".join(title.rjust(len(title) + 2) for title in SHOWN))
         for row in rows:
