@@ -52,6 +52,24 @@ PUBLIC = Viewer(name=None)
 PORTAL = Viewer(name=None, is_staff=True, full_name="portal")
 
 
+def only_staff(viewer: Viewer, what: str) -> None:
+    """Raises NotAllowed unless staff; `what` is for the log. For data functions, which check whoever calls them."""
+    if not viewer.is_staff:
+        raise NotAllowed(what)
+
+
+def only_members(viewer: Viewer, account: str) -> None:
+    """Raises NotFound unless the viewer may see the account, by its exact name: member, coordinator or staff."""
+    if not viewer.sees_account(account):
+        raise NotFound(f"account {account}")
+
+
+def only_self(viewer: Viewer, name: str) -> None:
+    """Raises NotFound unless the viewer is that person, by the exact name, or staff."""
+    if not viewer.is_staff and (viewer.name is None or viewer.name != name):
+        raise NotFound(f"user {name}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Access:
     """A rule: `check(viewer, subject)` raises NotSignedIn, NotAllowed or NotFound, or returns None."""

@@ -17,11 +17,11 @@ from components.charts import account as charts
 from components.charts import account_priority as priority
 from components.records import About, Block, Frames, Section
 from components.text import N_, _, error_sentence
-from core.errors import NoData, NotFound, SourceError, TurtleError, Why
+from core.errors import NoData, SourceError, TurtleError, Why
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import DAY
-from core.viewer import MEMBER_OR_STAFF, Viewer
+from core.viewer import MEMBER_OR_STAFF, Viewer, only_members
 from datasources.prometheus import account_batches, account_frames
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.job_frames import part, with_units
@@ -42,8 +42,7 @@ def own_span(subject: Subject, when: TimeRange) -> TimeRange:
 
 def _ask(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange, *batches: Batch) -> dict[str, Any]:
     """fetch() for one account; raises NotFound unless the viewer may see it, by its exact name, and Slurm knows it."""
-    if not viewer.sees_account(subject.id):
-        raise NotFound(f"account {subject.id}")
+    only_members(viewer, subject.id)
     try:
         account_name(sources, viewer=viewer, account=subject.id)
     except (SourceError, NoData) as error:

@@ -9,8 +9,8 @@ import pandas as pd
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import NotAllowed, SourceRefused
-from core.viewer import Viewer
+from core.errors import SourceRefused
+from core.viewer import Viewer, only_staff
 from datasources.portal.tables import scheduling_counts, scheduling_days
 from datasources.sources import Sources
 
@@ -67,8 +67,7 @@ def kept_counts(sources: Sources, *, viewer: Viewer, wanted: Wanted, measures: I
 
     by: any of partition, qos, account, size, started. The groups come from the database in one statement on its index.
     """
-    if not viewer.is_staff:
-        raise NotAllowed("scheduler statistics")
+    only_staff(viewer, "scheduler statistics")
     table = scheduling_counts.c
     condition = [table.cluster == sources.settings.site.cluster, table.measure.in_(tuple(measures)), table.day.between(wanted.first, wanted.last)]
     condition += [table[name] == getattr(wanted, name) for name in ("account", "partition", "qos") if getattr(wanted, name)]

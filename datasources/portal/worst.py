@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from sqlalchemy import and_, select
 
-from core.errors import NotAllowed
 from core.narrow import EVERYTHING, Narrow
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.portal.tables import job_facts
 from datasources.portal.totals import kept
 from datasources.sources import Sources
@@ -27,8 +26,7 @@ def worst_runs(sources: Sources, *, viewer: Viewer, since: int, until: int, what
     Columns: COLUMNS of job_facts: times UTC s, memory bytes, shares 0..1, …_wasted in hours (memory: GiB-hours). Read along
     the key of cluster and end; ordered by the database. Raises NotAllowed unless staff, SourceDown, SourceRefused.
     """
-    if not viewer.is_staff:
-        raise NotAllowed("worst_runs")
+    only_staff(viewer, "worst_runs")
     c, wasted = job_facts.c, job_facts.c[WASTED[what]]
     condition = [c.cluster == sources.settings.site.cluster, c.end >= int(since), c.end < int(until), wasted > 0]
     condition += [c[name] == value for name in ("user", "account", "partition") if (value := getattr(narrow, name))]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from core.errors import NotFound
 from core.settings import Settings
-from core.viewer import PORTAL, Viewer
+from core.viewer import PORTAL, Viewer, only_members
 from datasources.slurm.filters import JobFilter
 from datasources.slurm.listing import COLUMNS, JobsPage, jobs_page
 from datasources.slurm.ownership import FIRST_PERSON
@@ -45,8 +45,7 @@ def account_jobs(
     hold COLLEAGUES only, the other columns are blank. Read along the key on the association.
     Raises NotFound unless the viewer is a member, coordinator or staff by the exact name, or asks for somebody they may not name.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     wanted = replace(filter or JobFilter(), account=account)
     if wanted.user and not may_name(viewer, sources.settings, account, wanted.user):
         raise NotFound(f"jobs of {wanted.user} in {account}")

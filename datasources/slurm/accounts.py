@@ -10,7 +10,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from core.errors import NotFound
-from core.viewer import Viewer
+from core.viewer import Viewer, only_members
 from datasources.slurm import frames
 from datasources.slurm.accounts_rows import Association, accounts, of_account, of_person, of_several, path_of
 from datasources.slurm.accounts_use import Holding, Holdings, holdings, with_below
@@ -72,8 +72,7 @@ def coordinators(sources: Sources, *, viewer: Viewer, account: str) -> tuple[str
 
     Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     return sources.hooks.coordinators_of(account, _coordinators(db, account))
 
@@ -181,8 +180,7 @@ def account_tree(sources: Sources, *, viewer: Viewer, account: str) -> pd.DataFr
     pending (now, with all below). Accounts below are listed as far as the viewer may see them. Empty for an account that Slurm
     does not know. Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     tree, held = accounts(db), holdings(db)
     path = path_of(tree, account)
@@ -208,8 +206,7 @@ def account_name(sources: Sources, *, viewer: Viewer, account: str) -> str:
 
     Also for names that go into a query: it is the one accounting has, or one the viewer was given.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     if account in viewer.accounts or account in viewer.coordinates:
         return account
     db = database(sources)
@@ -223,8 +220,7 @@ def has_members(sources: Sources, *, viewer: Viewer, account: str) -> bool:
 
     Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     return account not in accounts(db) or bool(of_account(db, account))
 
@@ -234,8 +230,7 @@ def held_now(sources: Sources, *, viewer: Viewer, account: str) -> tuple[Holding
 
     Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     held = holdings(db)
     whole = with_below(held, {name: one.parent for name, one in accounts(db).items()})

@@ -7,9 +7,9 @@ from collections import defaultdict
 import pandas as pd
 from sqlalchemy import and_, select
 
-from core.errors import NoData, NotFound, Why
+from core.errors import NoData, Why
 from core.units import HOUR
-from core.viewer import Viewer
+from core.viewer import Viewer, only_members
 from datasources.slurm import frames
 from datasources.slurm.accounts_rows import accounts, of_account
 from datasources.slurm.db import SlurmDb
@@ -43,8 +43,7 @@ def charged(sources: Sources, *, viewer: Viewer, account: str, since: int, until
     where slurmdbd has made it, else from its days so far. Empty where Slurm keeps no such sums any more.
     Raises NotFound unless the viewer may see the account, NoData(NOT_CONFIGURED) where the tables cannot be read.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     if not (db.schema.has(MONTHS, "alloc_secs") or db.schema.has(DAYS, "alloc_secs")):
         raise NoData(Why.NOT_CONFIGURED, "assoc_usage")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from core.errors import NotFound
-from core.viewer import Viewer
+from core.viewer import Viewer, only_members
 from datasources.slurm import frames
 from datasources.slurm.accounts_rows import Association, accounts, names_of_qos, of_account, path_of
 from datasources.slurm.accounts_use import Holding, holdings, with_below
@@ -62,8 +61,7 @@ def limits(sources: Sources, *, viewer: Viewer, account: str) -> pd.DataFrame:
     A limit per person or job is set on the person, else the account, else above: the nearest one holds, as in Slurm.
     Raises NotFound unless the viewer is a member, coordinator or staff.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     tree, held = accounts(db), holdings(db)
     all_held = with_below(held, {name: one.parent for name, one in tree.items()})
@@ -89,8 +87,7 @@ def qos_of(sources: Sources, *, viewer: Viewer, account: str) -> tuple[str, ...]
 
     Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(account):
-        raise NotFound(f"account {account}")
+    only_members(viewer, account)
     db = database(sources)
     tree = accounts(db)
     own = [one for one in of_account(db, account) if one.user == viewer.name and not one.deleted]

@@ -9,8 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
-from core.errors import NotAllowed, NotFound
-from core.viewer import Viewer
+from core.viewer import Viewer, only_self, only_staff
 from datasources.slurm.detail import tasks_of
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
@@ -161,8 +160,7 @@ def current_use(sources: Sources, *, viewer: Viewer, user: str) -> Use:
 
     Raises NotFound unless the viewer is that person or staff.
     """
-    if not viewer.is_staff and (viewer.name is None or viewer.name != user):
-        raise NotFound(f"user {user}")
+    only_self(viewer, user)
     db = database(sources)
     uids = uids_of(db, user)
     job = db.schema.table("job_table").c
@@ -175,8 +173,7 @@ def finished_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int] =
 
     Continue from `(run.end, run.job_db_inx)` of the last one; a second is never cut in two. Raises NotAllowed unless staff.
     """
-    if not viewer.is_staff:
-        raise NotAllowed("finished_after")
+    only_staff(viewer, "finished_after")
     since, inx = max(1, after[0]), after[1]
 
     def beyond(job: Any) -> Any:

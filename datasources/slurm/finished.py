@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from sqlalchemy import or_, select
 
-from core.errors import NotAllowed
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.hosts import node_list
 from datasources.slurm.ownership import database, visible
@@ -76,7 +75,7 @@ def node_lists(sources: Sources, *, viewer: Viewer, job_db_inxs: Sequence[int]) 
 
     One statement by the table's key. NotAllowed unless staff.
     """
-    _staff(viewer)
+    only_staff(viewer, "details of many runs are the portal's own")
     ids = [int(number) for number in job_db_inxs]
     if not ids:
         return {}
@@ -111,7 +110,7 @@ def ended_after(sources: Sources, *, viewer: Viewer, after: tuple[int, int], unt
 
 def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, str]:
     """{script_hash: stored script} of these runs, {} where this database stores none; one statement. NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "details of many runs are the portal's own")
     db = database(sources)
     wanted = sorted({run.script_hash for run in runs} - {0})
     if not wanted or not db.schema.has("job_script_table", "hash_inx", "batch_script"):
@@ -123,7 +122,7 @@ def scripts(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[in
 
 def earlier_runs(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> dict[int, int]:
     """{job_db_inx: how many runs the same job had before} where there were any; one statement. NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "details of many runs are the portal's own")
     db = database(sources)
     table = db.schema.table("job_table")
     ids = sorted({run.id_job for run in runs})
@@ -141,8 +140,3 @@ def earlier_runs(sources: Sources, *, viewer: Viewer, runs: Sequence[Run]) -> di
         if before:
             counts[run.job_db_inx] = len(before)
     return counts
-
-
-def _staff(viewer: Viewer) -> None:
-    if not viewer.is_staff:
-        raise NotAllowed("details of many runs are the portal's own")

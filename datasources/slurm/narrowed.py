@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
-from core.errors import NotAllowed
 from core.narrow import Narrow
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.slurm.cluster import PENDING
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.detail import tasks_of
@@ -42,7 +41,7 @@ class PartNow:
 
 def unknown(sources: Sources, *, viewer: Viewer, narrow: Narrow) -> tuple[str, ...]:
     """The parameters whose names accounting does not know, by the exact name. Raises NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "narrowing")
     db = database(sources)
     known = {
         "account": lambda name: name in account_parents(db) or bool(associations_in(db, name)), "user": lambda name: bool(associations_of(db, name)),
@@ -53,7 +52,7 @@ def unknown(sources: Sources, *, viewer: Viewer, narrow: Narrow) -> tuple[str, .
 
 def part_now(sources: Sources, *, viewer: Viewer, narrow: Narrow) -> PartNow:
     """What the part holds and waits for; two statements, and those of names not yet known. Raises NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "narrowing")
     db = database(sources)
     found = [job for job in running(db) if _in(job, narrow)]
     weights = [1 / max(len(job.nodes), 1) if narrow.node else 1.0 for job in found]
@@ -65,11 +64,6 @@ def part_now(sources: Sources, *, viewer: Viewer, narrow: Narrow) -> PartNow:
         users=tuple(sorted({job.user for job in found} - {""})), accounts=tuple(sorted({job.account for job in found} - {""})),
         nodes=(narrow.node,) if narrow.node else tuple(sorted({node for job in found for node in job.nodes})),
     )  # fmt: skip
-
-
-def _staff(viewer: Viewer) -> None:
-    if not viewer.is_staff:
-        raise NotAllowed("narrowing")
 
 
 def _in(job: Held, narrow: Narrow) -> bool:
@@ -84,4 +78,3 @@ def _pending(db: SlurmDb, narrow: Narrow) -> int:
     waits: Any = and_(job.time_end == 0, job.state.op("&")(BASE) == PENDING)
     statement = select(func.coalesce(tasks_of(job), 0).label("tasks")).where(waits, conditions(db, wanted), mine(db, wanted, wanted.user))
     return int(db.rows(db.schema.on_key(statement, "rollup2"))[0]["tasks"])
-

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from core.errors import NotAllowed, NotFound
+from core.errors import NotFound
 from core.narrow import EVERYTHING, Narrow
 from core.units import DAY
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.slurm import frames
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.detail import events, node_state
@@ -39,8 +39,7 @@ NOW_KINDS = dict.fromkeys(("jobs", "users"), "int64") | dict.fromkeys(("since", 
 
 def node_names(sources: Sources, *, viewer: Viewer) -> tuple[str, ...]:
     """The configured nodes, from the newest row the cluster registered; () before it did. One statement a minute. NotAllowed unless staff."""
-    if not viewer.is_staff:
-        raise NotAllowed("node_names")
+    only_staff(viewer, "node_names")
     return _configured(database(sources))
 
 

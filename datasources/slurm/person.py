@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import NotFound
-from core.viewer import Viewer
+from core.viewer import Viewer, only_self
 from datasources.slurm.ownership import database
 from datasources.slurm.people import TREE_SECONDS, ViewerFacts, associations_of, viewer_facts
 from datasources.sources import Sources
@@ -22,8 +22,7 @@ class Person:
 
 def check(viewer: Viewer, name: str) -> str:
     """The name again; raises NotFound unless the viewer is that person, by the exact name, or staff."""
-    if not viewer.is_staff and (viewer.name is None or viewer.name != name):
-        raise NotFound(f"user {name}")
+    only_self(viewer, name)
     return name
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from core.errors import NotAllowed
 from core.narrow import EVERYTHING, Narrow
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.slurm import arrays, frames
 from datasources.slurm.cluster import RUNNING
 from datasources.slurm.hosts import hosts
@@ -35,8 +34,7 @@ def running_jobs(sources: Sources, *, viewer: Viewer, narrow: Narrow = EVERYTHIN
     start (UTC s), nodes, cores, memory (bytes over all nodes, None where not recorded), gpus. Names are compared exactly; a
     job on several nodes is on each of them. `attrs["cut"]` says that there are more. Raises NotAllowed unless staff.
     """
-    if not viewer.is_staff:
-        raise NotAllowed("running_jobs")
+    only_staff(viewer, "running_jobs")
     db = database(sources)
     job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
     condition = [job.c.time_end == 0, job.c.state.op("&")(BASE) == RUNNING]

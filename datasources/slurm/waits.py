@@ -13,9 +13,8 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Integer, Select, String, and_, case, cast, func, literal, or_, select
 
-from core.errors import NotAllowed
 from core.units import DAY, HOUR, MINUTE
-from core.viewer import Viewer
+from core.viewer import Viewer, only_staff
 from datasources.slurm.arrays import INFINITE, NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import database
@@ -37,11 +36,6 @@ GPU_CLASSES = ((10, 1), (11, 2), (12, 5))
 NO_SIZE = -1  # starts are counted without it
 COLUMNS = ("measure", "partition", "qos", "account", "size", "started", "bucket", "jobs")
 PENDING, COMPLETED, TIMEOUT = 0, 3, 6
-
-
-def _staff(viewer: Viewer) -> None:
-    if not viewer.is_staff:
-        raise NotAllowed("scheduler statistics")
 
 
 def bucket_sql(value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -147,19 +141,19 @@ def ended_counts(sources: Sources, *, viewer: Viewer, day: int) -> pd.DataFrame:
     measure: QUEUED (eligible → start) and HELD (submit → eligible) in buckets of seconds, STARTS (bucket: hours since 1970),
     LIMITS (buckets of per mille of the limit, or a code). started: day of the start. Raises NotAllowed unless staff.
     """
-    _staff(viewer)
+    only_staff(viewer, "scheduler statistics")
     return _counts(sources, day * DAY, (day + 1) * DAY)
 
 
 def running_counts(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     """The same of the runs that have begun and not ended, without LIMITS; one statement. Raises NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "scheduler statistics")
     return _counts(sources, 0, 1)
 
 
 def first_day(sources: Sources, *, viewer: Viewer) -> int | None:
     """The UTC day (since 1970) of the oldest end that accounting still has, None for none. Raises NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "scheduler statistics")
     db = database(sources)
     job = db.schema.table("job_table").c
 
@@ -193,7 +187,7 @@ class Choices:
 
 def choices(sources: Sources, *, viewer: Viewer) -> Choices:
     """Names of QOS and accounts; raises NotAllowed unless staff."""
-    _staff(viewer)
+    only_staff(viewer, "scheduler statistics")
     db = database(sources)
 
     def read() -> frozenset[str]:
@@ -211,7 +205,7 @@ def waiting(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     not_ready (held, waiting for another job or a time), oldest (UTC s since when the longest waiting one may start, or None).
     Raises NotAllowed unless staff.
     """
-    _staff(viewer)
+    only_staff(viewer, "scheduler statistics")
     db, now = database(sources), int(sources.clock())
     job = db.schema.table("job_table").c
     tasks = case((job.array_task_pending > 0, job.array_task_pending), else_=1)
