@@ -18,6 +18,7 @@ import pytest
 from demo.model import Plan
 from demo.plan import load_plan
 from tests.portal.reader import Reader
+from tests.portal.screen import Screen
 from tests.services import answers, free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,3 +103,16 @@ def reader(demo: Demo) -> Callable[[str], Reader]:
     """reader(login) → that person at the portal, signed in, without a browser."""
     known: dict[str, Reader] = {}
     return lambda login: known.setdefault(login, Reader(demo.url, login))
+
+
+@pytest.fixture(scope="module")
+def screen(browser: object, demo: Demo, reader: Callable[[str], Reader]) -> Iterator[Screen]:
+    """The browser of the run, before the demo; left as it was found."""
+    driver = browser.driver
+    driver.set_script_timeout(60)
+    yield Screen(driver, demo.url, reader)
+    driver.get("about:blank")
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.delete_all_cookies()
+    browser.reset_log_timestamp()

@@ -12,7 +12,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.portal.reader import Reader
 
-PATIENCE = 40  # seconds; two cores may be busy with the demo itself
+PATIENCE = 90  # seconds; two cores may be busy with the demo itself
 # a section asks for its data when it comes into sight: the next one that has not is brought there
 SETTLED = """
 const shown = (one) => one.offsetParent !== null, all = (what) => Array.from(document.querySelectorAll(what));
@@ -23,7 +23,7 @@ return !all('.tt-skeleton, .tt-waiting').some(shown) && !document.querySelector(
 """
 WAITING = """
 return Array.from(document.querySelectorAll('.tt-section[data-section]')).map((one) => [one.dataset.section, one.className,
-  one.querySelectorAll('.tt-skeleton, .tt-waiting').length].join(' ')).join('; ') + ' at ' + location.href
+  Array.from(one.querySelectorAll('.tt-skeleton, .tt-waiting')).filter((part) => part.offsetParent !== null).length].join(' ')).join('; ') + ' at ' + location.href
 """
 # plots in sight, and those among them without a drawing
 PLOTS = """

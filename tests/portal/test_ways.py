@@ -1,0 +1,97 @@
+"""The ways people take through the portal, in clicks, as new users would: the PI, a staff member, and whoever searches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from tests.portal.conftest import Demo
+from tests.portal.reader import Reader
+from tests.portal.runs import running
+from tests.portal.screen import Screen
+from tests.portal.test_numbers import table
+
+pytestmark = pytest.mark.browser
+STAFF, PI, ACCOUNT = "ada", "wlovelace", "def-lovelace_cpu"
+FILTERED = "def-turing_cpu"
+
+
+def path(screen: Screen) -> str:
+    """The path of the address."""
+    return screen.js("return location.pathname")
+
+
+def arrive(screen: Screen, wanted: str, holds: str = "") -> None:
+    """Wait until the page of this address is there with all it draws, this text among it: until then the one before is still shown."""
+    key = {"": "status"}.get(wanted.split("/")[1], wanted.split("/")[1])
+    screen.until(lambda: path(screen) == wanted)
+    screen.wait("return (document.querySelector('.tt-page') || {dataset: {}}).dataset.page === arguments[0]", key)
+    screen.settled()
+    screen.wait("return document.querySelector('.tt-main').innerText.includes(arguments[0])", holds)
+
+
+def test_a_pi_finds_who_wastes_most_and_how_much(screen: Screen, reader: Callable[[str], Reader]) -> None:
+    screen.be(PI).look().open("/")
+    screen.click("nav a", "My accounts")
+    arrive(screen, "/accounts")
+    screen.click(".tt-main td a", ACCOUNT)
+    arrive(screen, f"/account/{ACCOUNT}")
+    members = table(reader(PI), f"account/members/members?at=/account/{ACCOUNT}")
+    worst = max(members, key=lambda row: float(row["core-hours wasted"] or 0))
+    said = screen.text('[data-section="account:members"]')
+    # the sentence names the person and the hours; hours are written with at most a thin space in them
+    assert worst["user"] in said
+    hours = float(worst["core-hours wasted"])
+    numbers = [float(found.replace("\u202f", "")) for found in re.findall(r"\d[\d\u202f]*\.?\d*", said)]
+    assert any(abs(number - hours) <= max(0.006 * hours, 0.5) for number in numbers), (hours, said[:400])
+    assert screen.console() == []
+
+
+def test_staff_go_from_top_to_person_job_node_and_back_with_their_filter(screen: Screen, demo: Demo) -> None:
+    job = running(demo.plan, "bruno")[0]
+    screen.be(STAFF).look().open("/")
+    screen.click("nav a", "Top users")
+    arrive(screen, "/top")
+    box = screen.find('.tt-main input[name="account"], .tt-main [name="account"] input')
+    box.send_keys(FILTERED, Keys.ENTER)
+    screen.until(lambda: f"account={FILTERED}" in screen.search())
+    screen.settled()
+    rows = screen.js("return Array.from(document.querySelectorAll('[data-section=\"top:now\"] tbody tr')).map((one) => one.cells[1].innerText.trim())")
+    assert rows and set(rows) == {FILTERED}
+    screen.click(".tt-main td a", "bruno")
+    arrive(screen, "/user/bruno")
+    screen.click(".tt-main td a", str(job.id_job))
+    arrive(screen, f"/job/{job.id_job}")
+    node = job.shares[0].node
+    screen.click(".tt-main a", node)
+    arrive(screen, f"/node/{node}", str(job.id_job))
+    screen.click("nav a", "Top users")
+    arrive(screen, "/top")
+    assert f"account={FILTERED}" in screen.search()
+    screen.click("nav a", "Nodes")
+    arrive(screen, "/nodes", node)
+    assert f"account={FILTERED}" in screen.search()
+    screen.js("history.back()")
+    arrive(screen, "/top")
+    assert f"account={FILTERED}" in screen.search()
+    assert screen.console() == []
+
+
+def test_the_keyboard_alone_finds_a_person_and_a_job(screen: Screen, demo: Demo) -> None:
+    job = running(demo.plan, "mira")[0]
+    screen.be(STAFF).look().open("/")
+    ActionChains(screen.driver).send_keys("/").perform()
+    ActionChains(screen.driver).send_keys("keller").perform()
+    screen.find('[role="option"]', "bruno")
+    ActionChains(screen.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
+    arrive(screen, "/user/bruno")
+    ActionChains(screen.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
+    ActionChains(screen.driver).send_keys(str(job.id_job)).perform()
+    screen.find('[role="option"]', str(job.id_job))
+    ActionChains(screen.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
+    arrive(screen, f"/job/{job.id_job}")
+    assert screen.console() == []
