@@ -20,16 +20,19 @@
     window.dispatchEvent(new CustomEvent("_dashprivate_pushstate"));
     window.scrollTo(0, 0);
   };
+  const last = () => { try { return JSON.parse(sessionStorage.getItem(KEPT) || "{}"); } catch (error) { return T.kept || {}; } };
   // On pages that cannot be narrowed, what held last still holds for the way back
   function held() {
     const now = {}, params = T.params();
     if (isCluster(here())) {
       RANGE.forEach((key) => { if (params.get(key)) now[key] = params.get(key); });
       if (staff()) NAMES.forEach((key) => { const text = params.get(key); if (text && text !== "*") now[key] = text; });
+      // one node has no bar to clear: a link there that names nothing takes nothing away
+      if (/^\/node\//.test(here()) && !NAMES.some((key) => now[key])) NAMES.forEach((key) => { const text = last()[key]; if (text && staff()) now[key] = text; });
       try { sessionStorage.setItem(KEPT, JSON.stringify(now)); } catch (error) { T.kept = now; }
       return now;
     }
-    try { return JSON.parse(sessionStorage.getItem(KEPT) || "{}"); } catch (error) { return T.kept || {}; }
+    return last();
   }
   // The address with what holds now; what it says itself comes first. Menu: what held last, too; link: only the range
   T.carried = function (href, kind, now = held()) {
