@@ -18,7 +18,7 @@ from components.text import N_, _, error_sentence
 from core.errors import TurtleError
 from core.settings import Settings
 from core.viewer import SIGNED_IN, STAFF, Viewer
-from datasources.slurm.search import KINDS, MOST, Hit, Hits, clean, find, suggestions
+from datasources.slurm.search import KINDS, MOST, Hit, Hits, clean, find, plain, suggestions
 from datasources.sources import Sources
 
 TITLES = {"job": N_("Jobs"), "person": N_("People"), "account": N_("Accounts"), "node": N_("Nodes"), "page": N_("Pages")}
@@ -62,11 +62,11 @@ def _group(settings: Settings, viewer: Viewer, kind: str, found: Hits | TurtleEr
 
 def pages_for(registry: Registry, settings: Settings, viewer: Viewer, text: str) -> list[dict[str, str]]:
     """The pages of this viewer's menu with a word that begins with the text; all of them for a blank one."""
-    wanted = clean(text).casefold()
+    wanted = plain(clean(text))
     found = []
     for page, href in menu(registry, settings, viewer):
         title = _(page.title)
-        words = title.casefold()
+        words = plain(title)
         if words.startswith(wanted) or any(word.startswith(wanted) for word in words.split()):
             found.append({"text": title, "detail": "", "href": href, "icon": page.icon, "state": "", "tone": ""})
     return found

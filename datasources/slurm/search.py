@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ ASKING_SECONDS = 0.4  # for full names still unknown, in one search: a slow dire
 MOST_SUGGESTED = 5000
 KINDS = ("job", "person", "account", "node")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_STROKES = str.maketrans("łøđı", "lodi")  # letters Unicode does not take apart
 _PARTS = re.compile(r"[-_.@\s]+")
 
 
@@ -71,7 +73,7 @@ def find(sources: Sources, *, viewer: Viewer, text: str, kinds: Iterable[str] = 
     """What of each kind the viewer finds for a text, an error in place of a kind that could not be read; {} for a blank text.
 
     Ids exactly, names by their beginning (people, accounts, nodes: also of a part after -, _ or a dot, in any case; anywhere in a full
-    name). Staff find everything; others themselves, the accounts they are in or answer for, the jobs they may open by id, their own by
+    name; accents do not matter). Staff find everything; others themselves, the accounts they are in or answer for, the jobs they may open by id, their own by
     name, and the nodes of their own jobs of the last 30 days. Raises NotAllowed for somebody who is not signed in.
     """
     if viewer.name is None and not viewer.is_staff:
@@ -86,9 +88,17 @@ def find(sources: Sources, *, viewer: Viewer, text: str, kinds: Iterable[str] = 
     return sources.pool.gather({kind: ways[kind] for kind in KINDS if kind in set(kinds)}, 6.0, "slurm")
 
 
+def plain(text: str) -> str:
+    """A text as it is compared: in any case, and with or without its accents, so that `ines` finds Inês and `Ines` too."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    return "".join(sign for sign in apart if not unicodedata.combining(sign)).translate(_STROKES)
+
+
 def _rank(name: str, wanted: str) -> int | None:
     """How well a name begins with a text: 0 the whole, 1 its beginning, 2 the beginning of a part; None: not at all."""
-    low = name.casefold()
+    low = plain(name)
+    if not wanted:  # accents alone were typed
+        return None
     if low == wanted:
         return 0
     if low.startswith(wanted):
@@ -103,7 +113,7 @@ def _best(kind: str, ranked: Iterable[tuple[int, str, str]], most: int) -> Hits:
 
 
 def _named(kind: str, names: Iterable[str], text: str, most: int) -> Hits:
-    wanted = text.casefold()
+    wanted = plain(text)
     ranked = ((_rank(name, wanted), name, "") for name in names)
     return _best(kind, [one for one in ranked if one[0] is not None], most)
 
@@ -120,12 +130,12 @@ def logins(db: SlurmDb) -> tuple[str, ...]:
 
 
 def _people(sources: Sources, viewer: Viewer, text: str, most: int) -> Hits:
-    wanted = text.casefold()
+    wanted = plain(text)
     people = _full_names(sources, logins(database(sources))) if viewer.is_staff else {viewer.name or "": viewer.full_name}
     ranked: list[tuple[int, str, str]] = []
     for name, full in people.items():
         rank = _rank(name, wanted)
-        if rank is None and full and all(word in full.casefold() for word in wanted.split()):
+        if rank is None and full and wanted and all(word in plain(full) for word in wanted.split()):
             rank = 3
         if rank is not None:
             ranked.append((rank, name, full))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from core.errors import NotAllowed
-from core.viewer import PUBLIC
+from core.viewer import PUBLIC, Viewer
 from datasources.slurm import search
 from tests.access.conftest import WORD
 
@@ -173,6 +173,25 @@ def test_nothing_typed_does_harm(ask: Any, login: str) -> None:
 def test_no_text_at_all_is_an_answer(ask: Any, path: str) -> None:
     """A missing or undecodable parameter is no error."""
     assert ask("bob").get(path).status_code == 200
+
+
+FULL = {"ines": "Inês Tavares", "tomas": "Tomás Rocha", "amelie": "Amélie O’Brien", "lukasz": "Łukasz Żak", "mira": "Mira Novak"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Inês", ["ines"]), ("ines", ["ines"]), ("INES T", ["ines"]), ("tavares inês", ["ines"]), ("Tomás", ["tomas"]), ("tomas r", ["tomas"]), ("Amélie", ["amelie"]),
+        ("ame\u0301lie", ["amelie"]), ("AMELIE", ["amelie"]), ("zak", ["lukasz"]), ("Łuk", ["lukasz"]), ("luk", ["lukasz"]), ("novák", ["mira"]), ("\u0301", []), ("´", []),
+    ],
+)  # fmt: skip
+def test_people_are_found_with_or_without_accents(monkeypatch: pytest.MonkeyPatch, text: str, names: list[str]) -> None:
+    """A keyboard without the letters of a name finds the person; an accent alone finds nobody."""
+    monkeypatch.setattr(search, "database", lambda sources: None)
+    monkeypatch.setattr(search, "logins", lambda db: tuple(FULL))
+    monkeypatch.setattr(search, "_full_names", lambda sources, logins: FULL)
+    hits = search._people(None, Viewer(name="ada", is_staff=True), search.clean(text), search.MOST).hits  # type: ignore[arg-type]
+    assert [hit.name for hit in hits] == names
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
