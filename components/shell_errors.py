@@ -33,7 +33,8 @@ SAID: tuple[tuple[type, str, str, str], ...] = (
         "signpost",
         N_("Nothing is here"),
         N_(
-            "The address is mistyped, the job never existed, or it belongs to somebody else. Check the number, or look in your list of jobs."
+            "The address is mistyped, or the job, account, person or node it names does not exist or is not yours to see. "
+            "Check the name or the number, or begin with the menu."
         ),
     ),
     (BadInput, "question-circle", N_("That address cannot be read"), ""),

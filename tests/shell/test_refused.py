@@ -30,6 +30,14 @@ def test_each_refusal_has_its_headline_and_no_cause(tmp_path, error: Any, headli
     assert "10.0.0.1" not in said
 
 
+def test_what_is_not_found_may_be_of_any_kind(tmp_path) -> None:
+    """The page for unknown addresses is that of jobs, accounts, people and nodes alike, and the same for absent and foreign ones."""
+    said = _said(NotFound(), tmp_path)
+    for kind in ("job", "account", "person", "node"):
+        assert kind in said
+    assert _said(NotFound("job 7: not theirs"), tmp_path) == said
+
+
 def test_a_page_without_its_source_does_not_praise_the_rest_of_itself(tmp_path) -> None:
     said = _said(SourceDown("slurm"), tmp_path)
     assert "The accounting database cannot be reached." in said
