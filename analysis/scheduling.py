@@ -19,7 +19,8 @@ from datasources.sources import Sources
 log = logging.getLogger("turtle.scheduling")
 SETTLED = 2 * HOUR  # after midnight: ends that slurmdbd learns late are in by then
 LIVE_SECONDS = 60  # how long counts of the last days serve everybody
-AHEAD = 14  # days after the range in which runs that started in it are looked for
+AHEAD = 14  # days after the range whose ends are counted for runs that started in it …
+KEPT_AHEAD = 92  # … and days after it that are taken where they are kept already
 AT_ONCE = 31  # days counted for one question at most …
 PATIENCE = 3.5  # … and no new one begun after so many seconds
 BACK = 92  # days the timer goes back
@@ -66,8 +67,9 @@ def counted(
         raise NotAllowed("scheduler statistics")
     now = sources.clock()
     today, starts = int(now) // DAY, LIMITS not in measures
-    last = min(days.last + (AHEAD if starts else 0), today)
-    ended = [day for day in range(days.first, last + 1) if is_finished(day, now)]
+    last = min(days.last + (KEPT_AHEAD if starts else 0), today)
+    asked = min(days.last + (AHEAD if starts else 0), today)
+    ended = [day for day in range(days.first, asked + 1) if is_finished(day, now)]
     open_ = [day for day in range(days.first, last + 1) if not is_finished(day, now)]
     kept = kept_days(sources, first=days.first, last=last)
     missing = [day for day in reversed(ended) if day not in kept]

@@ -20,6 +20,8 @@ from datasources.slurm.waits import (
 
 HELD_FROM = 60  # seconds from submission to eligible from which a run counts as held back
 CODES = (TIMED_OUT, ENDED_OTHERWISE, UNLIMITED, NO_LIMIT_KNOWN)
+TENTHS_BELOW = 600  # seconds; rounding to whole ones must not add to how far a bucket is off
+PLACES = 4  # of shares that come from buckets
 FILL_HOURS = 2  # a gap in the metrics up to this is bridged with the value before it
 WAIT_COLUMNS = ("runs", "queue_median_s", "queue_p90_s", "within_hour", "held_share", "held_median_s", "held_p90_s")
 LIMIT_COLUMNS = (
@@ -28,11 +30,18 @@ LIMIT_COLUMNS = (
 LEVEL_COLUMNS = ("starts", "known", "level_min", "level_p10", "level_median", "level_p90", "level_max", "above_one")
 
 
+def _seconds(counts: pd.DataFrame, share: float) -> float:
+    """A quantile of times counted in buckets, in whole seconds, below ten minutes in tenths; NaN for no runs."""
+    value = quantile(counts["bucket"], counts["jobs"], share)
+    return float(np.round(value, 0 if value >= TENTHS_BELOW else 1))
+
+
 def waits_by(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Waits by one column of a count of QUEUED and HELD, most runs first; also of all, with `name` None of no column.
 
     Columns: name, runs, queue_median_s, queue_p90_s (eligible → start), within_hour (share that began within an hour of
     being eligible), held_share (share held back for a minute or more), held_median_s, held_p90_s (submit → eligible, of those).
+    Whole seconds, tenths below ten minutes: what comes from buckets is not known better.
     """
     rows = []
     for key, group in frame.groupby(name) if name else [("", frame)]:
@@ -42,12 +51,12 @@ def waits_by(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             {
                 name or "all": key,
                 "runs": int(queue["jobs"].sum()),
-                "queue_median_s": quantile(queue["bucket"], queue["jobs"], 0.5),
-                "queue_p90_s": quantile(queue["bucket"], queue["jobs"], 0.9),
-                "within_hour": share_below(queue["bucket"], queue["jobs"], HOUR),
+                "queue_median_s": _seconds(queue, 0.5),
+                "queue_p90_s": _seconds(queue, 0.9),
+                "within_hour": round(share_below(queue["bucket"], queue["jobs"], HOUR), PLACES),
                 "held_share": back["jobs"].sum() / held["jobs"].sum() if held["jobs"].sum() else np.nan,
-                "held_median_s": quantile(back["bucket"], back["jobs"], 0.5),
-                "held_p90_s": quantile(back["bucket"], back["jobs"], 0.9),
+                "held_median_s": _seconds(back, 0.5),
+                "held_p90_s": _seconds(back, 0.9),
             }
         )
     return _sorted(rows, name or "all", WAIT_COLUMNS, "runs")
@@ -70,9 +79,9 @@ def limits_by(frame: pd.DataFrame, name: str) -> pd.DataFrame:
         rows.append(
             {
                 name or "all": key, "completed": completed, "judged": int(judged["jobs"].sum()),
-                "used_median": quantile(judged["bucket"], judged["jobs"], 0.5) / PER_MILLE,
-                "used_p90": quantile(judged["bucket"], judged["jobs"], 0.9) / PER_MILLE,
-                "below_tenth": share_below(judged["bucket"], judged["jobs"], PER_MILLE / 10),
+                "used_median": round(quantile(judged["bucket"], judged["jobs"], 0.5) / PER_MILLE, PLACES),
+                "used_p90": round(quantile(judged["bucket"], judged["jobs"], 0.9) / PER_MILLE, PLACES),
+                "below_tenth": round(share_below(judged["bucket"], judged["jobs"], PER_MILLE / 10), PLACES),
                 "unlimited": count[UNLIMITED], "no_limit_known": count[NO_LIMIT_KNOWN], "timeouts": count[TIMED_OUT],
                 "timeout_ratio": count[TIMED_OUT] / both if both else np.nan, "other": count[ENDED_OTHERWISE],
             }

@@ -87,7 +87,8 @@ def head(sources: Sources, viewer: Viewer, subject: SchedulingView, when: TimeRa
 HELP_WAIT = N_(
     "From eligible to start is the queue's own wait. From submission to eligible a run waits for another job, its begin time, a hold, "
     "a limit on the tasks of its array, or two minutes after a requeue. Each run of a requeued job waits anew; array tasks count "
-    "one by one, parts of a heterogeneous job as one. Jobs that never began are no waits."
+    "one by one, parts of a heterogeneous job as one. Jobs that never began are no waits. "
+    "Of days long past, runs that ended more than fourteen days after them may be missing."
 )
 HELP_SPREAD = N_("Runs by the time from eligible to start, on a logarithmic axis. The bar at 0 is runs that began at once.")
 HELP_REACHED = N_(

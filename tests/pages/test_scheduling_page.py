@@ -125,10 +125,21 @@ def test_waits_are_told_apart() -> None:
     assert table["runs"].to_dict() == {"gpu": 11, "cpu": 9}
     assert table.loc["cpu", "queue_median_s"] == pytest.approx(14_400, rel=0.05)
     assert table.loc["gpu", "queue_p90_s"] == pytest.approx(60, rel=0.05)
-    assert table.loc["cpu", "within_hour"] == pytest.approx(3 / 9)
+    assert table.loc["cpu", "within_hour"] == pytest.approx(3 / 9, abs=5e-5)
     assert table.loc["cpu", "held_share"] == pytest.approx(1 / 9)
     assert table.loc["cpu", "held_median_s"] == pytest.approx(7200, rel=0.05)
     assert table.loc["gpu", "held_share"] == 0 and math.isnan(table.loc["gpu", "held_median_s"])
+
+
+def test_numbers_from_buckets_claim_no_more_than_they_know() -> None:
+    """Whole seconds, or tenths, within 5 % of every whole second, shares with four places: in the CSV, too."""
+    for seconds in (*range(1, 400), 3600, 13_139, 86_400, 2_592_000):
+        row = waits_by(counts([(QUEUED, "cpu", bucket(seconds), 3), (HELD, "cpu", bucket(seconds), 3)], "partition"), "partition").iloc[0]
+        assert row["queue_median_s"] == round(row["queue_median_s"], 0 if seconds >= 700 else 1)
+        assert row["queue_median_s"] == pytest.approx(seconds, rel=0.05)
+    for row in (waits_by(WAITS, "partition").iloc[0], limits_by(ENDS, "partition").iloc[0]):
+        for value in (value for value in row if isinstance(value, float) and math.isfinite(value)):
+            assert len(repr(float(value)).partition(".")[2]) <= 4
 
 
 def test_limits_are_judged_where_there_is_one() -> None:

@@ -125,6 +125,17 @@ def test_waits_are_of_the_runs_that_began_in_these_days(changed: Accounting, ope
     assert row["within_hour"] == pytest.approx((queue < 3600).mean(), abs=0.01)
 
 
+def test_long_runs_of_days_past_are_found_where_the_days_of_their_ends_are_kept(changed: Accounting, opened: Callable[..., Sources]) -> None:
+    """A run of sixteen days: a question alone counts fourteen days ahead, what the timer kept reaches further."""
+    began = (TODAY - 14) * DAY + 100
+    add(changed, time_submit=began, time_eligible=began, time_start=began, time_end=began + 16 * DAY)
+    add(changed, time_submit=began, time_eligible=began, time_start=began, time_end=began + DAY)
+    sources, asked = opened(), {"days": Days(first=TODAY - 14, last=TODAY - 14), "measures": (QUEUED,)}
+    runs = counted(sources, viewer=PORTAL, **asked).frame["jobs"].sum()
+    keep_days(sources, limit=100)
+    assert counted(sources, viewer=PORTAL, **asked).frame["jobs"].sum() == runs + 1
+
+
 def test_a_day_is_counted_once(changed: Accounting, opened: Callable[..., Sources]) -> None:
     """The second question reads the portal's database only, in another process, too; a late row does not change it."""
     fill(changed)
