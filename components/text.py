@@ -67,6 +67,7 @@ WHY = {
     Why.NO_DATA: N_("Nothing was measured in this period. Try a longer time range."),
     Why.NOT_HERE: N_("Nothing of this was measured for this job or on its nodes."),
     Why.NOT_APPLICABLE: N_("This does not apply here."),
+    Why.NOT_SUMMARISED: N_("Jobs ended in this period, but none of them is summarised yet: the command “app.py summarise” does that."),
 }
 
 NO_ACCOUNTING = N_("This portal is not connected to Slurm's accounting database, so it knows no jobs.")

@@ -9,7 +9,7 @@ from dash import html
 
 from components import format as fmt
 from components import parts
-from components.links import account_link, link, user_link
+from components.links import account_link, job_link, link, user_link
 from components.present import Names, plain_text
 from components.records import About, Frames
 from components.table import Column, pick_bar, picker, share_cell, table
@@ -26,7 +26,7 @@ def _job_cell(row: dict[str, Any], settings: Settings) -> Any:
     job = str(row["job_id"])
     target = job if "[" not in job else str(row["array_job"])
     name = html.Span(str(plain_text(row["name"])), className="tt-phone-only tt-row-name")
-    return [parts.page_link(job, link(settings, f"/job/{target}")), name]
+    return [job_link(settings, target, job), name]
 
 
 def unset(value: Any) -> bool:

@@ -223,7 +223,8 @@ def _gpu_bars(frame: Any, held_by: pd.DataFrame, viewer: Viewer) -> Any:
 
 
 def running(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`running`: the viewer's running jobs on the node (columns of jobs_on_node; cores_used, memory_used, gpus_used now). `held`: the node's row."""
+    """`running`: the viewer's running jobs on the node (columns of jobs_on_node; cores_used, memory_used, gpus_used now). `held`: the node's row.
+    `unmeasured`: None, or the error that stands for what they use."""
     moment = _recent(when)
     batch = node_batches.running(sources.settings)
     here = jobs(sources, viewer, subject, TimeRange(start=when.now - 60, end=when.now, now=when.now))
@@ -233,7 +234,8 @@ def running(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange)
     use = {(str(row["what"]), str(row["slurmjobid"])): row["value"] for row in found.to_dict("records")} if isinstance(found, pd.DataFrame) else {}
     for what in ("cores", "memory", "gpus"):
         now[f"{what}_used"] = pd.Series([use.get((what, str(job))) for job in now["id_job"]], dtype="float64")
-    return {"running": now, "held": tried(lambda: held(sources, viewer, subject))}
+    unmeasured = found if isinstance(found, TurtleError) and len(now) else None
+    return {"running": now, "unmeasured": unmeasured, "held": tried(lambda: held(sources, viewer, subject))}
 
 
 def events(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

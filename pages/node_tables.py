@@ -37,6 +37,12 @@ def _use(what: str, title: str, said: str) -> Column:
     return Column(key=f"{what}_used", title=title, kind="number", help=said, draw=lambda row: _used(row, f"{what}_used", what))
 
 
+def _ran(row: dict[str, Any]) -> Any:
+    """How long the job runs; a suspended one holds its memory and computes nothing."""
+    text = fmt.duration(row["ran"])
+    return html.Span([text, " ", parts.badge(_("suspended"), "muted")]) if row.get("state") == "SUSPENDED" else text
+
+
 def running(frames: Frames, about: About) -> Any:
     """The jobs on the node now: all for staff; one's own for a person, and how many others there are."""
     found = frames.get("running")
@@ -52,7 +58,7 @@ def running(frames: Frames, about: About) -> Any:
         Column(key="job_id", title=N_("Job"), phone=True, draw=lambda row: job_link(settings, row["id_job"], row["job_id"])),
         *(whose if staff else ()),
         Column(key="name", title=N_("Name"), phone=not staff),
-        Column(key="ran", title=N_("Runs for"), kind="duration"),
+        Column(key="ran", title=N_("Runs for"), kind="duration", draw=_ran),
         _use("cores", N_("Cores"), N_("busy now, of those given on this node")),
         _use("memory", N_("Memory"), N_("program memory now, of that given on this node")),
         *((_use("gpus", N_("GPUs"), N_("computing now, of those given on this node")),) if (found["gpus"] > 0).any() else ()),
@@ -63,7 +69,11 @@ def running(frames: Frames, about: About) -> Any:
         return parts.empty(
             ngettext("No job of yours runs here now, but %(num)s of somebody else.", "No job of yours runs here now, but %(num)s of other people.", others)
         )
-    return table(shown, columns, empty=N_("No job runs here now."), note=note)
+    found_table = table(shown, columns, empty=N_("No job runs here now."), note=note)
+    if isinstance(frames.get("unmeasured"), TurtleError):
+        missing = parts.notice([_("What is used is missing:"), " ", error_sentence(frames["unmeasured"])], "warn")
+        return html.Div([missing, found_table])
+    return found_table
 
 
 def _others(frames: Frames, found: pd.DataFrame) -> int:

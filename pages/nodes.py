@@ -58,7 +58,9 @@ def _tile(label: str, frame: pd.DataFrame, used: str, whole: str, given: str, un
 def draw_tiles(frames: Frames, about: About) -> Any:
     """Nodes in service, and what all of those shown use."""
     frame = frames["nodes"]
-    told = [parts.notice(error_sentence(error), "warn") for error in frames["troubles"]]
+    told = [parts.notice(sentence, "warn") for sentence in dict.fromkeys(map(error_sentence, frames["troubles"]))]
+    if frame.empty and told and not any(frames["facets"].values()):
+        return html.Div(told)
     if frame.empty:
         sentence = _("No node fits these filters.") if about.viewer.is_staff else _("None of your jobs runs now. The nodes of your running jobs are shown here.")
         return html.Div([*told, html.Div(parts.empty(sentence), className="tt-card")])

@@ -17,8 +17,8 @@ from core.settings import Settings
 from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.prometheus import nodes_batches
-from datasources.prometheus.batch import Target
-from datasources.prometheus.run import fetch
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.run import fetch, reason_for_empty
 from datasources.slurm import frames as slurm_frames
 from datasources.slurm.nodes import NOW_COLUMNS, NOW_KINDS, nodes_now
 from datasources.sources import Sources
@@ -68,6 +68,14 @@ def _now(when: TimeRange) -> TimeRange:
     return replace(when, start=when.now - HOUR, end=when.now)
 
 
+def _or_absent(sources: Sources, batch: Batch, answer: Any, when: TimeRange) -> Any:
+    """The answer; where it is empty because nobody exports such a thing, the error that says so: accounting is then asked alone."""
+    if isinstance(answer, TurtleError) or not answer.empty:
+        return answer
+    absent = reason_for_empty(sources, batch, Target(), when, None) is Why.METRIC_ABSENT
+    return NoData(Why.METRIC_ABSENT, batch.exporter) if absent else answer
+
+
 def _tidy(answer: Any) -> pd.DataFrame | None:
     return answer if isinstance(answer, pd.DataFrame) else None
 
@@ -90,6 +98,7 @@ def all_rows(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRang
         return assemble(own, None, None, sources.settings), []
     hosts = () if viewer.is_staff or own is None else tuple(own["node"])
     found = fetch(sources, batches, Target(hosts=hosts), _now(when), viewer=viewer)
+    found = {batch.key: _or_absent(sources, batch, found[batch.key], _now(when)) for batch in batches}
     measured, states = (_tidy(found[batch.key]) for batch in batches)
     troubles += [answer for answer in found.values() if isinstance(answer, TurtleError)]
     base = own if own is not None else _without_accounting(states, narrow)
@@ -152,6 +161,14 @@ def page_of(view: ClusterView, rows: int) -> tuple[int, int]:
     return min(int(view.get("page") or 1), pages), pages
 
 
+def _known(answer: tuple[pd.DataFrame, list[TurtleError]]) -> pd.DataFrame:
+    """The rows; the error where there are none because a source is away: then nobody can say that no node fits."""
+    frame, troubles = answer
+    if frame.empty and troubles:
+        raise troubles[0]
+    return frame
+
+
 def read_overview(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """Frame nodes: the rows that fit the filters. Objects: facets (see facets), troubles (errors of sources that are away)."""
     frame, troubles = all_rows(sources, viewer, view, when)
@@ -160,13 +177,13 @@ def read_overview(sources: Sources, viewer: Viewer, view: ClusterView, when: Tim
 
 def read_map(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """Frame map: the rows that fit the filters, in Slurm's order."""
-    frame, _troubles = all_rows(sources, viewer, view, when)
+    frame = _known(all_rows(sources, viewer, view, when))
     return {"map": filtered(frame, view)}
 
 
 def read_list(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """Frames nodes (the rows of this page) and trend (levels what, node; cores, bytes, GPUs; or an error). Objects: rows, page, pages, own."""
-    frame, _troubles = all_rows(sources, viewer, view, when)
+    frame = _known(all_rows(sources, viewer, view, when))
     rows = ordered(filtered(frame, view), view)
     page, pages = page_of(view, len(rows))
     shown = rows.iloc[(page - 1) * PAGE : page * PAGE].reset_index(drop=True)
@@ -190,7 +207,7 @@ FILE = {
 
 def exported(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """Frame nodes: every row that fits the filters, in the order of the page, with units in the headers."""
-    frame, _troubles = all_rows(sources, viewer, view, when)
+    frame = _known(all_rows(sources, viewer, view, when))
     rows = ordered(filtered(frame, view), view)
     rows = rows.assign(partitions=[" ".join(names) for names in rows["partitions"]])
     return {"nodes": pd.DataFrame({header: rows[column] for header, column in FILE.items()})}

@@ -12,7 +12,7 @@ from analysis.findings import unstored
 from analysis.findings.records import Finding
 from components import format as text
 from components import parts
-from components.links import link
+from components.links import job_link, link
 from components.records import About, Block, Frames, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
@@ -79,7 +79,7 @@ def draw_use(frames: Frames, about: About) -> Any:
     if isinstance(use, TurtleError):
         return html.Div(parts.empty(error_sentence(use)), className="tt-card")
     if not (use.running or use.pending):
-        more = parts.page_link(_("Your earlier jobs"), link(about.settings, "/jobs"))
+        more = _list_link(about, _("Your earlier jobs"))
         return html.Div(parts.empty(_("You have no jobs running or waiting."), "inbox", action=more), className="tt-card")
     waiting = _("· %(pending)s waiting", pending=text.number(use.pending))
     memory = parts.tile(_("My memory"), text.bytes_(use.held.memory), note=_("allocated now"))
@@ -91,8 +91,13 @@ def draw_use(frames: Frames, about: About) -> Any:
     )
 
 
+def _list_link(about: About, said: str) -> Any:
+    """The way to the list of jobs, where there is such a page."""
+    return parts.page_link(said, link(about.settings, "/jobs")) if about.settings.module_on("jobstats") else None
+
+
 def _job(about: About, row: dict[str, Any]) -> Any:
-    return parts.page_link(str(row["job_id"]), link(about.settings, f"/job/{row['job_id']}"))
+    return job_link(about.settings, row["job_id"])
 
 
 def draw_running(frames: Frames, about: About) -> Any:
@@ -110,7 +115,7 @@ def draw_running(frames: Frames, about: About) -> Any:
         Column(key="start", title=N_("Started"), kind="time"),
         Column(key="gone", title=N_("Time used"), kind="bar", help=N_("Run time so far as a share of the time limit")),
     )
-    more = parts.page_link(_("All my jobs"), link(about.settings, "/jobs"))
+    more = _list_link(about, _("All my jobs"))
     return html.Div([table(shown, columns, empty=N_("None of your jobs is running."), filtered=False), html.Div(more, className="tt-foot-link")])
 
 
@@ -142,7 +147,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
     for finding, job, count in found[:FINDINGS_SHOWN]:
         headline, evidence, advice = sentence(finding)
         more = ngettext("and %(num)s more like it", "and %(num)s more like it", count - 1) if count > 1 else ""
-        where = [parts.page_link(_("Job %(job)s", job=job), link(about.settings, f"/job/{job}")), " ", html.Span(more, className="tt-muted")]
+        where = [job_link(about.settings, job, _("Job %(job)s", job=job)), " ", html.Span(more, className="tt-muted")]
         told = [*(evidence if isinstance(evidence, list) else [evidence]), " ", *where]
         rows.append(parts.finding_row(finding.severity, headline, told, advice=advice, request=finding.request, why=finding.docs))
     return html.Div(rows)

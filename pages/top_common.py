@@ -172,6 +172,11 @@ def _with_units(frame: pd.DataFrame, units: Mapping[str, str]) -> pd.DataFrame:
     return shown.rename(columns={name: f"{name} ({unit})" for name, unit in units.items()})
 
 
+def people(count: int) -> str:
+    """`of 1 person`, `of 28 people`."""
+    return ngettext("of %(num)s person", "of %(num)s people", count)
+
+
 def nobody(view: ClusterView, what: str) -> Any:
     """What stands in place of an empty table."""
     return parts.empty(_("Nothing that fits the filters runs now.") if view.narrow else _(what))
@@ -194,9 +199,17 @@ def judged_after(settings: Settings) -> tuple[str, str]:
     return _("Just started"), text
 
 
+def whole_nodes() -> tuple[str, str]:
+    """The row of the legend about jobs that were given whole nodes."""
+    text = _("A job that was given whole nodes holds all of their cores and often all of their memory, whatever it asked for: look at the job first.")
+    return _("Whole nodes"), text
+
+
 def count_tile(label: str, frame: pd.DataFrame, note: str = "") -> Any:
     """How many rows are marked."""
     wasting = frame["wasting"].astype(str)
+    if len(frame) and (wasting == "unknown").all():
+        return parts.tile(label, fmt.NONE, note=_("not measured"))
     bad = int(wasting.str.contains(":bad", regex=False).sum())
     amber = int((wasting.str.contains(":", regex=False)).sum()) - bad
     pieces = [(bad, "bad", ngettext("%(num)s red", "%(num)s red", bad)), (amber, "waste", _("%(num)s amber", num=amber)), (len(frame) - bad - amber, "used", _("others"))]

@@ -87,7 +87,7 @@ def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) 
     for batch, kinds in zip(batches, (("operations",), ("read", "written")), strict=True):
         answer = answers[batch.key]
         if not isinstance(answer, TurtleError) and answer.columns.empty:
-            answer = NoData(reason_for_empty(sources, batch, target, when, None), batch.key)
+            answer = NoData(reason_for_empty(sources, batch, target, when, None), batch.exporter)
         for kind in kinds:
             whole = "all" if kind == "operations" else f"all_{kind}"
             found[kind] = answer if isinstance(answer, TurtleError) else _of(answer, fs, what=kind)

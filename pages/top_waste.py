@@ -16,13 +16,14 @@ from components.links import account_link, job_link, link, user_link
 from components.present import plain_text
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.table import Column, share_cell, table
-from components.text import N_, _, error_sentence
+from components.text import N_, _, error_sentence, ngettext
 from core.errors import NoData, TurtleError, Why
 from core.narrow import PARAMETERS, ClusterView, view_of
 from core.settings import Settings
 from core.timerange import TimeRange
 from core.units import DAY, share
 from core.viewer import STAFF, Viewer
+from datasources.portal.summaries import need_summaries
 from datasources.portal.totals import coverage, totals
 from datasources.portal.worst import SHARE, WASTED, worst_runs
 from datasources.sources import Sources
@@ -75,15 +76,27 @@ def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) 
     if isinstance(found["sums"], TurtleError):
         raise found["sums"]
     rows = ranked(found["sums"], by, what, sources.settings)
+    if rows.empty:
+        return {"rows": rows, "points": _why_none(found["coverage"]), "poor": rows, "coverage": found["coverage"]}
     seen = rows[rows["efficiency"].notna()]
     points = pd.DataFrame({"who": seen[by], by: seen[by], "hours": seen["judged_hours"], "efficiency": seen["efficiency"], "poor": seen["poor"]})
     return {"rows": rows, "points": points.reset_index(drop=True), "poor": rows[rows["poor"]].reset_index(drop=True), "coverage": found["coverage"]}
 
 
+def _why_none(found: Any) -> TurtleError:
+    """What stands for sums that are empty, by how many runs are summarised of how many that ended."""
+    if isinstance(found, TurtleError):
+        return found
+    return NoData(Why.NOT_SUMMARISED if found[1] and not found[0] else Why.NO_DATA, "job_facts")
+
+
 def who_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """`rows`, `poor`: as query() has them."""
     by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
-    sums = totals(sources, viewer=viewer, since=when.start, until=when.end, by=(by,), narrow=view.narrow)
+    asked: dict[str, Any] = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": view.narrow}
+    sums = totals(sources, by=(by,), **asked)
+    if sums.empty:
+        need_summaries(sources, **asked)
     rows = ranked(sums, by, what, sources.settings)
     return {"rows": rows, "poor": rows[rows["poor"]].reset_index(drop=True)}
 
@@ -91,7 +104,10 @@ def who_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRan
 def worst_query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
     """`worst`: the single runs that wasted most, columns of worst_runs and wasted (hours; memory: TiB-hours), share (0..1)."""
     what = view.get("what", WHAT[0])
-    frame = worst_runs(sources, viewer=viewer, since=when.start, until=when.end, what=what, narrow=view.narrow, limit=WORST)
+    asked: dict[str, Any] = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": view.narrow}
+    frame = worst_runs(sources, what=what, limit=WORST, **asked)
+    if frame.empty:
+        need_summaries(sources, **asked)
     factor = GIB_HOURS if what == "memory" else 1
     frame["wasted"], frame["share"] = frame[WASTED[what]].astype(float) / factor, frame[SHARE[what]].astype(float)
     return {"worst": frame}
@@ -141,7 +157,8 @@ def draw_tiles(frames: Frames, about: About) -> Any:
     unit = _(UNIT[what])
     hours, wasted, judged = (float(rows[name].sum()) for name in ("hours", "wasted", "judged_hours"))
     half = int((rows["of_all"].cumsum() < 0.5).sum()) + 1 if wasted > 0 else 0
-    causes = _("people cause it") if about.subject.get("by", BY[0]) == "user" else _("accounts cause it")
+    by_user = about.subject.get("by", BY[0]) == "user"
+    causes = ngettext("person causes it", "people cause it", half) if by_user else ngettext("account causes it", "accounts cause it", half)
     jobs, known = fmt.number(int(rows["jobs"].sum()), 9), fmt.percent(share(judged, hours))
     return parts.tiles(
         parts.tile(_("Allocated"), fmt.number(hours), base=unit, note=_("of %(count)s jobs; the use of %(share)s is known", count=jobs, share=known)),
@@ -217,13 +234,23 @@ def _judgement(row: Mapping[str, Any]) -> Any:
 def draw_rows(frames: Frames, about: About) -> Any:
     """Everybody by wasted hours."""
     if frames["rows"].empty:
-        raise NoData(Why.NO_DATA)
+        return parts.empty(_("No summarised run that fits the filters ended in this range.") if about.subject.narrow else _("No summarised run ended in this range."))
     rows, more = common.shown_rows(frames["rows"], about.settings)
-    return html.Div([table(rows, columns(about), filtered=True), more])
+    return html.Div([table(rows, columns(about), filtered=True), more, legend(about)])
+
+
+def legend(about: About) -> Any:
+    """The limits of the corner, and what is not a person's choice."""
+    return common.legend(
+        (_("Heavy and poor"), _limits(about)),
+        (_("Used"), _("Orange below the limit of the corner, however few the hours.")), common.whole_nodes(),
+    )  # fmt: skip
 
 
 def draw_poor(frames: Frames, about: About) -> Any:
     """The list of the shaded corner."""
+    if frames["rows"].empty:
+        return parts.empty(_("Nobody to list."))
     if frames["poor"].empty:
         return parts.empty(_("Nobody is both: %(limits)s.", limits=_limits(about)), "check2")
     return table(frames["poor"], [column for column in columns(about) if column.key != "poor"])
@@ -235,7 +262,9 @@ def scatter(frame: pd.DataFrame, about: About) -> Figure:
     heavy, poor = (getattr(about.settings.top, name) for name in HEAVY_POOR[what])
     base = "/user/" if by == "user" else "/account/"
     span = common.span_of(about.when)
-    hrefs = [link(about.settings, base + name, **span) for name in frame["who"]]
+    # without that module a mark leads nowhere
+    opens = about.settings.module_on("usersummary" if by == "user" else "accountstats")
+    hrefs = [link(about.settings, base + name, **span) if opens else "" for name in frame["who"]]
     return how_much_how_well(frame, hrefs, heavy=heavy, poor=poor, unit=_(UNIT[what]))
 
 
@@ -262,8 +291,10 @@ def draw_worst(frames: Frames, about: About) -> Any:
 
 HELP_SCATTER = N_(
     "Each mark is a person or an account: to the right who was allocated much, at the bottom who used little of it. A poor ratio matters "
-    "only with hours behind it, so the shaded corner is where a word from you saves most. Hover for the name, click to open."
+    "only with hours behind it, so the shaded corner is where a word from you saves most. Hover for the name, click to open. Jobs that were "
+    "given whole nodes count with all that they held, whatever they asked for."
 )
+HELP_WORST = N_("Single runs that ended in the period, by the hours they were allocated and did not use; each task of an array is a run.")
 HELP_POOR = N_("The list of the shaded corner of the chart: enough hours, and a poor ratio.")
 TOP_WASTE = Page(
     key="top_waste", module="top", path="/top/waste", title=N_("Waste"), icon="graph-up", access=STAFF, order=64, in_menu=False, staff_menu=True,
@@ -293,7 +324,7 @@ TOP_WASTE = Page(
         ),
         Section(
             key="worst", title=N_("The worst single jobs"), query=worst_query, export=in_hours(worst_query), access=STAFF, in_contents=False,
-            blocks=(Block(key="worst", title=N_("Most wasted first"), draw=draw_worst, csv="worst", height=400),),
+            blocks=(Block(key="worst", title=N_("Most wasted first"), draw=draw_worst, csv="worst", height=400, help=HELP_WORST),),
         ),
     ),
 )  # fmt: skip

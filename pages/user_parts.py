@@ -134,11 +134,12 @@ def draw_jobs(frames: Frames, about: About) -> Any:
     frame = frames["jobs"]
     view = replace(about, subject=jobs_view(about.subject))
     own = about.subject.id == about.viewer.name
-    bar = pick_bar(link(about.settings, "/jobs/compare"), MOST_COMPARED)
+    listed = about.settings.module_on("jobstats")
+    bar = pick_bar(link(about.settings, "/jobs/compare"), MOST_COMPARED) if listed else None
     none = N_("You have not submitted a job yet.") if own else N_("No job was ever submitted.")
     shown = table(frame, job_columns(view, frame) if len(frame) else (), tools=bar, filtered=False, empty=none)
     address = link(about.settings, "/jobs", **({} if own else {"user": about.subject.id}))
-    foot = [parts.page_link(_("All jobs"), address)]
+    foot = [parts.page_link(_("All jobs"), address)] if listed else []
     if not frames["complete"]:
         foot.append(html.Span([" · ", _("large arrays fill the part that was looked through: older jobs are in the list of all jobs")], className="tt-muted tt-small"))
     return html.Div([shown, html.Div(foot, className="tt-foot-link") if len(frame) or not frames["complete"] else None])
@@ -149,8 +150,8 @@ def level_words(value: float) -> str:
     if value != value:
         return ""
     if value >= 1.1:
-        return _("below its share: jobs start sooner")
-    return _("about its share") if value > 0.9 else _("above its share: jobs wait longer")
+        return _("under its share: jobs start sooner")
+    return _("about its share") if value > 0.9 else _("over its share: jobs wait longer")
 
 
 def _level_cell(row: dict[str, Any]) -> Any:

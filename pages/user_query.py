@@ -19,6 +19,7 @@ from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import Viewer
 from datasources.portal.person_findings import found_since
+from datasources.portal.summaries import need_summaries
 from datasources.portal.totals import coverage, totals, totals_by_day
 from datasources.prometheus.batch import Target
 from datasources.prometheus.job_batches import levelfs
@@ -139,6 +140,9 @@ def accounts_query(sources: Sources, viewer: Viewer, subject: PersonView, when: 
 def findings_query(sources: Sources, viewer: Viewer, subject: PersonView, when: TimeRange) -> Frames:
     """Objects: groups (list of Group), cut (bool)."""
     groups, cut = open_findings(sources, viewer, subject.id, when)
+    if not groups:
+        asked: dict[str, Any] = {"since": when.now - FINDINGS_DAYS * DAY, "until": when.now + 1, "narrow": Narrow(user=subject.id)}
+        need_summaries(sources, viewer=viewer, **asked)
     return {"groups": groups, "cut": cut}
 
 
@@ -148,6 +152,8 @@ def days_query(sources: Sources, viewer: Viewer, subject: PersonView, when: Time
     name = check(viewer, subject.id)
     since, until = when.start // DAY * DAY, when.end
     found = totals_by_day(sources, viewer=viewer, since=since, until=until + 1, by=(), narrow=Narrow(user=name)).set_index("day")
+    if found.empty:
+        need_summaries(sources, viewer=viewer, since=since, until=until + 1, narrow=Narrow(user=name))
     days = range(since, until + 1, DAY)
     frames: dict[str, Any] = {}
     for key, amount in (("cores", "core_hours"), ("gpus", "gpu_hours")):

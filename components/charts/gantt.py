@@ -148,8 +148,10 @@ def job_trace(rows: Sequence[Row], about: About, cores: float | None, first: int
             "line": {"width": 0}, "showscale": (bool(cores) or shade is use_of_gpu) and about.when.points >= POINTS["wide"],
             "colorbar": {"thickness": 8, "outlinewidth": 0, "ticksuffix": " %", "nticks": 3, "len": 0.9},
         }  # fmt: skip
-        href = points(about.settings, "/job/", [str(int(job["id_job"])) for _place, job in jobs])
-        traces.append(_bars(jobs, about, marker=marker, meta={"scale": "used", "href": href}, hovertext=[said(job, about, cores) for _place, job in jobs]))
+        opens = about.settings.module_on("jobstats")
+        href = points(about.settings, "/job/", [str(int(job["id_job"])) for _place, job in jobs]) if opens else None
+        meta = {"scale": "used", **({"href": href} if href else {})}
+        traces.append(_bars(jobs, about, marker=marker, meta=meta, hovertext=[said(job, about, cores) for _place, job in jobs]))
     if short:
         words = [ngettext("%(num)s short job", "%(num)s short jobs", job["count"]) for _place, job in short]
         traces.append(_bars(short, about, meta={"color": "alloc", "fill": 0.0}, hovertext=words))

@@ -47,7 +47,7 @@ def _stack(frame: pd.DataFrame, about: About, unit: str, top: float | None, allo
         job = str(frame.columns[place][-1])
         # a job that is not there holds nothing: a gap in one layer would tear those above it
         trace = graph.line(frame.iloc[:, place].fillna(0), name, "muted" if job == OTHERS else place, step=step)
-        if job.isdigit():
+        if job.isdigit() and about.settings.module_on("jobstats"):
             trace["meta"]["href"] = link(about.settings, f"/job/{job}")
         traces.append(trace)
     return graph.figure(traces, unit=unit, about=about, stacked=True, y_max=top, allocated=allocated, named_alone=True)

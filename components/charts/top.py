@@ -115,7 +115,7 @@ def _marks(points: pd.DataFrame, hrefs: list[str], color: str, unit: str, *, nam
     return {
         "type": "scatter", "mode": "markers+text" if named else "markers", "name": "", "x": graph.packed(points["hours"].to_numpy(dtype=float)),
         "y": graph.packed(points["efficiency"].to_numpy(dtype=float) * 100), "text": [graph.plain(name) for name in points["who"]],
-        "textposition": "top center", "marker": {"size": 9, "opacity": 0.85, "line": {"width": 0}}, "meta": {"color": color, "href": hrefs},
+        "textposition": "top center", "marker": {"size": 9, "opacity": 0.85, "line": {"width": 0}}, "meta": {"color": color, **({"href": hrefs} if any(hrefs) else {})},
         "hovertemplate": f"<b>%{{text}}</b><br>%{{x:,.4~r}} {graph.plain(unit)}<br>%{{y:.3~r}} %<extra></extra>",
     }  # fmt: skip
 
