@@ -26,6 +26,7 @@ __all__ = [
 MAX_SERIES = 40
 MAX_NAMED = 14  # more names than these have no legend: hovering tells them
 ROLES = ("used", "alloc", "limit", "waste", "bad", "good", "warn", "info", "muted")
+PALETTE = tuple(f"s{number}" for number in range(1, 9))
 DASHES = {"alloc": "dash", "limit": "dot"}
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
@@ -131,6 +132,22 @@ def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict
     return done
 
 
+def _told_apart(traces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The traces, those whose colour an earlier one of another name has dotted, or hatched where areas lie on each other."""
+    owners: dict[str, str] = {}
+    for trace in traces:
+        color = str(trace["meta"]["color"])
+        color = "s8" if color == "muted" else color  # both are greys
+        if color not in PALETTE or trace["meta"].get("down") and trace["name"] not in owners.values():
+            continue
+        if owners.setdefault(color, trace["name"]) != trace["name"]:
+            if "stackgroup" in trace:
+                trace["fillpattern"] = {"shape": "." if trace["meta"]["color"] == "muted" else "/", "size": 6, "solidity": 0.5}
+            elif "dash" not in trace["line"]:
+                trace["line"] = {**trace["line"], "dash": "dot"}
+    return traces
+
+
 def figure(
     traces: Sequence[dict[str, Any]],
     *,
@@ -159,7 +176,7 @@ def figure(
         traces = [*traces, constant(limit, limit_name or _("limit"), traces[0], role="limit")]
     top = _biggest(traces, stacked)
     factor, shown = scaling(unit, max(top, y_max or 0))
-    parts = [_finish(dict(trace), factor, shown, "all" if stacked else "") for trace in traces]
+    parts = _told_apart([_finish(dict(trace), factor, shown, "all" if stacked else "") for trace in traces])
     named = sum(trace.get("showlegend", True) for trace in parts)
     axis = y_axis(shown, y_min, None if y_max is None else y_max * factor, top * factor, mirrored)
     return {"data": parts, "layout": layout(about, axis, legend=legend and (0 if named_alone else 1) < named <= MAX_NAMED)}

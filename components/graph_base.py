@@ -110,7 +110,7 @@ def y_axis(unit: str, y_min: float | None, y_max: float | None, top: float, mirr
 
 def layout(about: About | None, y_axis: dict[str, Any], *, legend: bool) -> dict[str, Any]:
     """The one small template of all charts over time."""
-    x_axis: dict[str, Any] = {"type": "date", "nticks": 6, "showgrid": False, "zeroline": False, "fixedrange": False}
+    x_axis: dict[str, Any] = {"type": "date", "nticks": 6, "tickangle": 0, "showgrid": False, "zeroline": False, "fixedrange": False}
     if about is not None:
         x_axis["range"] = [about.when.start * 1000, about.when.end * 1000]
     return {

@@ -79,7 +79,7 @@ def _standing(row: dict[str, Any]) -> Any:
     tone, sentence = standing(value)
     if not tone:
         return html.Span(fmt.NONE, title=sentence)
-    return html.Span([fmt.number(value), " ", parts.badge(standing_word(value), tone)], title=sentence)
+    return html.Span([fmt.number(value), " ", parts.badge(standing_word(value), tone)], className="tt-standing", title=sentence)
 
 
 def _trend(row: dict[str, Any], trend: Any) -> Any:
@@ -108,7 +108,7 @@ def columns(about: About, frame: pd.DataFrame, trend: Any) -> tuple[Column, ...]
                help=N_("Share divided by recent use: above 1 it used less than its share and its jobs rank higher, below 1 more")),
     ]
     if isinstance(trend, pd.DataFrame) and not trend.columns.empty:
-        found.append(Column(key="trend", title="", help=N_("LevelFS over the time shown"), draw=lambda row: _trend(row, trend)))
+        found.append(Column(key="trend", title=N_("Over time"), help=N_("LevelFS over the time shown"), draw=lambda row: _trend(row, trend)))
     found.append(Column(key="cores", title=N_("Cores"), kind="number", help=N_("Cores of running jobs, accounts below it included")))
     if (frame["gpus"] > 0).any():
         found.append(Column(key="gpus", title=N_("GPUs"), kind="number", help=N_("GPUs of running jobs, accounts below it included")))

@@ -81,6 +81,8 @@ def _section(key: str, title: str, query: Any, panels: tuple[Panel, ...] = (), b
     return Section(key=key, title=title, query=query, access=NODE_USER_OR_STAFF, panels=panels, blocks=blocks, **{"needs": needs, **more})
 
 
+RUNNING_HELP = N_("Jobs that run here now. Cores and memory: what the job uses on this node, of what it was given on it.")
+EVENTS_HELP = N_("When Slurm took the node out of service or reserved it in the period shown, since when, why, and who said so.")
 BY_PERSON = Block(key="by_person", title="", draw=by_person, bare=True, height=0)
 SECTIONS = (
     _section(
@@ -92,7 +94,7 @@ SECTIONS = (
     ),
     _section(
         "running", N_("Runs now"), node_query.running, needs=needs_of(node_batches.running(PLAIN)),
-        blocks=(Block(key="running", title=N_("Jobs on the node now"), draw=node_tables.running, csv="running", height=180),),
+        blocks=(Block(key="running", title=N_("Jobs on the node now"), draw=node_tables.running, csv="running", height=180, help=RUNNING_HELP),),
     ),
     _section(
         "timeline", N_("Jobs over time"), node_query.timeline, TIMELINE, (Block(key="notes", title="", draw=notes, bare=True, height=0),),
@@ -105,7 +107,7 @@ SECTIONS = (
     _section("power", N_("Power"), node_series.power, node.POWER, exporter="redfish_exporter"),
     _section(
         "events", N_("Out of service"), node_query.events,
-        blocks=(Block(key="events", title=N_("Down, drained and reserved"), draw=node_tables.events, csv="events", height=160),),
+        blocks=(Block(key="events", title=N_("Down, drained and reserved"), draw=node_tables.events, csv="events", height=160, help=EVENTS_HELP),),
     ),
 )  # fmt: skip
 

@@ -151,8 +151,11 @@ def _series(frame: pd.DataFrame, name: str) -> pd.Series | None:
 def _figure(frame: pd.DataFrame, about: About, unit: str) -> Figure:
     step = frame.attrs.get("step")
     words = {"used": _("used"), "allocated": _("allocated"), "usable": _("usable"), "total": _("total")}
+    # of a partition what is allocated is what there is to show, of jobs it is the frame around their use
+    whole = _series(frame, "used") is None
     shapes: dict[str, dict[str, Any]] = {
-        "used": {"role": "used", "fill": True}, "allocated": {"series_index": "s3"}, "usable": {"role": "alloc"}, "total": {"role": "limit"},
+        "used": {"role": "used", "fill": True}, "allocated": {"series_index": "s3"} if whole else {"role": "alloc"},
+        "usable": {"role": "alloc"}, "total": {"role": "limit"},
     }  # fmt: skip
     lines = []
     for name, word in words.items():

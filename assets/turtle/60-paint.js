@@ -51,6 +51,7 @@
     Object.keys(look).filter((key) => /^[xy]axis/.test(key)).forEach((key) => { look[key] = axis(look[key]); });
     const x = look.xaxis;
     if (x && x.type === "date") {
+      if (T.phone()) x.nticks = Math.min(x.nticks || 4, 4);
       if (x.range) x.range = x.range.map((ms) => (typeof ms === "number" ? stamp(ms) : ms));
       x.uirevision = String(x.range);
       x.tickformatstops = [{ dtickrange: [null, 86399999], value: "%H:%M" }, { dtickrange: [86400000, 2591999999], value: "%-d %b" }, { dtickrange: ["M1", null], value: "%b %Y" }];

@@ -126,6 +126,15 @@
     if (event.key === "r") T.reload(true);
     if (event.key === "b") T.stepBack();
   });
+  // Of a page about one thing the window's title names it: windows side by side are told apart
+  let named = "";
+  function title() {
+    const head = document.querySelector('.tt-page[data-path*="<"] h1'), name = head ? head.textContent.trim() + " · " : "";
+    if (named && named !== name && document.title.startsWith(named)) document.title = document.title.slice(named.length);
+    if (name && !document.title.startsWith(name)) document.title = name + document.title;
+    named = name;
+  }
+  T.onDom.push(title);
   T.sessionEnded = function () {
     if (T.giveUp) T.giveUp();
     const box = document.getElementById("tt-ended");
