@@ -206,7 +206,7 @@ def test_accounts_with_what_is_held_now() -> None:
         "default": True, "coordinator": False, "my_running": 2, "my_pending": 3,
     }  # fmt: skip
     said = " ".join(texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row])}, about())).replace("\u00a0", " ").split())
-    assert "def-a default" in said and "0.45 above its share: jobs wait longer" in said and "6 of 24" in said
+    assert "def-a default" in said and "0.45 over its share: jobs wait longer" in said and "6 of 24" in said
     assert "GPUs now" not in said and "coordinator" not in said
     assert "GPUs now" in texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row | {"gpus": 4}])}, about()))
 
