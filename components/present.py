@@ -109,11 +109,25 @@ def _levels(columns: pd.MultiIndex, names: Names) -> pd.MultiIndex:
     return pd.MultiIndex.from_tuples(rows, names=columns.names)
 
 
+def _turns(before: pd.MultiIndex, after: pd.MultiIndex, names: Names) -> list[int]:
+    """Places of columns such that those of people whose names are masked come in the order the masks were given: a login's would tell."""
+    turn = {text: place for place, text in enumerate(names.given.values())}
+    levels = [place for place, level in enumerate(before.names) if KINDS.get(str(level)) == "person"]
+    masked = [place for place, column in enumerate(before) if any(column[level] != after[place][level] and column[level] in names.given for level in levels)]
+    order = list(range(len(before)))
+    shuffled = sorted(masked, key=lambda place: [turn.get(after[place][level], -1) for level in levels])
+    for place, found in zip(masked, shuffled, strict=True):
+        order[place] = found
+    return order
+
+
 def present_frame(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     """A frame with its names and texts as one viewer may read them; numbers, index, attributes unchanged."""
     shown = frame.copy(deep=False)
     if isinstance(frame.columns, pd.MultiIndex):
         shown.columns = _levels(frame.columns, names)
+        if names.given and shown.columns is not frame.columns:
+            shown = shown.iloc[:, _turns(frame.columns, shown.columns, names)]
     else:
         owners = frame["user"].tolist() if "user" in frame.columns else None
         for place, column in enumerate(frame.columns):

@@ -22,6 +22,7 @@ from datasources.slurm.filters import JobFilter
 from datasources.slurm.listing import JobsPage
 from datasources.sources import Sources
 from pages import jobs_list
+from pages.account_names import who
 from pages.accounts_view import AccountView
 from pages.jobs_export import AT_ONCE, ROWS, SECONDS, STEPS, written
 from pages.jobs_filters import ORDER_WORDS, choice
@@ -52,10 +53,10 @@ def _used(sources: Sources, viewer: Viewer, subject: AccountView, frame: pd.Data
 
 
 def listed(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange) -> Frames:
-    """Frame jobs: account_jobs' columns, those of jobs_use.with_use and opens (bool); objects next, previous, complete."""
+    """Frame who (see account_names). Frame jobs: account_jobs' columns, those of jobs_use.with_use and opens (bool); objects next, previous, complete."""
     page = _page(sources, viewer, subject, when, subject.cursor or None, PAGE, True)
     frame = _used(sources, viewer, subject, page.frame, when)
-    return {"jobs": frame, "next": page.next, "previous": page.previous, "complete": page.complete}
+    return {"who": who(sources, viewer, subject.id), "jobs": frame, "next": page.next, "previous": page.previous, "complete": page.complete}
 
 
 def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange) -> Frames:
@@ -72,7 +73,7 @@ def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeR
     frame = pd.concat([part for part in found if len(part)] or found[:1], ignore_index=True)
     if cut:
         frame.attrs["cut"] = len(frame)
-    return {"jobs": frame}
+    return {"who": who(sources, viewer, subject.id), "jobs": frame}
 
 
 def _job_cell(row: dict[str, Any], about: About) -> Any:

@@ -22,7 +22,7 @@ from core.units import share
 from core.viewer import MEMBER_OR_STAFF, Viewer
 from datasources.portal.totals import coverage, totals
 from datasources.sources import Sources
-from pages.account_names import who
+from pages.account_names import unsorted, who
 
 KINDS = ("core", "gpu", "tb")
 UNITS = {"core": N_("core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
@@ -58,19 +58,19 @@ def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -
         )
     )
     if isinstance(found["members"], pd.DataFrame):
-        found["members"] = ordered(found["members"])
+        found["members"] = ordered(unsorted(sources, viewer, subject, found["members"]))
     return {"who": who(sources, viewer, subject.id), **found}
 
 
 def ordered(members: pd.DataFrame) -> pd.DataFrame:
-    """With the efficiency of each kind; who wastes most core-hours, then most GPU-hours, first."""
+    """With the efficiency of each kind; who wastes most core-hours, then most GPU-hours, first; rows alike stay in their order."""
     shown = members.copy()
     for kind in KINDS:
         known = shown[f"{kind}_hours_judged"].to_numpy()
         shown[f"{kind}_share"] = np.divide(shown[f"{kind}_hours_used"].to_numpy(), known, out=np.full(len(shown), np.nan), where=known > 0)
     # hours that print alike are alike
     keys = shown.assign(core=shown["core_hours_wasted"].round(1), gpu=shown["gpu_hours_wasted"].round(1))
-    order = keys.sort_values(["core", "gpu", "core_hours", "user"], ascending=[False, False, False, True]).index
+    order = keys.sort_values(["core", "gpu", "core_hours"], ascending=False, kind="stable").index
     return shown.loc[order].reset_index(drop=True)
 
 

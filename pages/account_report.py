@@ -23,6 +23,7 @@ from datasources.portal.totals import COUNTS, coverage, totals
 from datasources.prometheus import account_now_batches
 from datasources.slurm import accounts, accounts_charged, accounts_limits
 from datasources.sources import Sources
+from pages.account_names import unsorted, who
 from pages.account_tree import draw_limits
 from pages.accounts_query import levelfs
 from pages.accounts_view import AccountView, last_month, month_of, month_text, month_words, standing, tail
@@ -41,7 +42,7 @@ def bounds(subject: AccountView, when: TimeRange) -> tuple[str, int, int]:
 
 
 def queried(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange) -> Frames:
-    """Frame report: totals() by user, with charged_core_hours and charged_gpu_hours (NaN where Slurm keeps none).
+    """Frame who (see account_names). Frame report: totals() by user, with charged_core_hours and charged_gpu_hours (NaN where Slurm keeps none).
 
     Frame limits; objects month, since, until, covered ((summarised, finished) or an error), charged (bool or an error), levelfs
     (the value at the end of the month, or an error), prices.
@@ -69,9 +70,10 @@ def queried(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRa
     )  # fmt: skip
     report, charged = found["report"], found["charged"]
     if isinstance(report, pd.DataFrame):
-        found["report"] = with_charged(report, charged)
+        whole = unsorted(sources, viewer, subject, with_charged(report, charged))
+        found["report"] = whole.sort_values("core_hours", ascending=False, kind="stable").reset_index(drop=True)
     has = charged if isinstance(charged, TurtleError) else bool(len(charged))
-    return {**found, "charged": has, "month": month, "since": since, "until": until}
+    return {"who": who(sources, viewer, name), **found, "charged": has, "month": month, "since": since, "until": until}
 
 
 def with_charged(report: pd.DataFrame, charged: pd.DataFrame | TurtleError) -> pd.DataFrame:
@@ -225,7 +227,7 @@ def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeR
         headers |= {key: f"{words} allocated", f"{key}_judged": f"{words} allocated, use known", f"{key}_used": f"{words} used", f"{key}_wasted": f"{words} wasted"}
     headers |= {"energy_kwh": "energy (kWh)", "cost": "cost", "charged_core_hours": "core-hours Slurm charged", "charged_gpu_hours": "GPU-hours Slurm charged"}
     # more digits than these are of no run's measurement
-    return {"report": frame[list(headers)].round(4).rename(columns=headers)}
+    return {"who": frames["who"], "report": frame[list(headers)].round(4).rename(columns=headers)}
 
 
 HELP = N_(

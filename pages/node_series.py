@@ -75,13 +75,16 @@ def gpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> 
     for name, metric in metrics.items():
         part = job_frames.part(frame, metric=f"slurm_job_{metric}")
         found[name] = NoData(Why.NO_DATA, metric) if part.columns.empty else node_frames.gpus_of(part, viewer)
+    return _said(found | {"gpu_power": _gpu_power(frame, viewer)})
+
+
+def _gpu_power(frame: pd.DataFrame, viewer: Viewer) -> Any:
+    """Power of each GPU: for staff of every card, for others as their jobs held them: a card's power is the use of whoever holds it."""
     cards = job_frames.part(frame, metric="nvidia_gpu_power_usage_milliwatts")
+    if viewer.is_staff and not cards.columns.empty:
+        return job_frames.summed(cards, "gpu", "gpu_type")
     drawn = job_frames.part(frame, metric="slurm_job_power_gpu")
-    if not cards.columns.empty:
-        found["gpu_power"] = job_frames.summed(cards, "gpu", "gpu_type")
-    else:
-        found["gpu_power"] = NoData(Why.NO_DATA, "power_gpu") if drawn.columns.empty else node_frames.gpus_of(drawn, viewer)
-    return _said(found)
+    return NoData(Why.NO_DATA, "power_gpu") if drawn.columns.empty else node_frames.gpus_of(drawn, viewer)
 
 
 def disk(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

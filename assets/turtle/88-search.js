@@ -172,10 +172,11 @@
   // What was visited last, in this tab only: another person at this browser does not see it
   const key = () => "turtle-visited-" + box.dataset.who;
   const kept = () => { try { return JSON.parse(sessionStorage.getItem(key()) || "[]"); } catch (error) { return []; } };
+  const plain = (name) => { try { return decodeURIComponent(name); } catch (error) { return name; } };  // an address may hold a % that means nothing
   function recent() {
     return kept().map((path) => {
       const [kind, name] = path.split("/").slice(1), icons = { job: "list-task", user: "person", account: "people", node: "pc-display" };
-      return { text: decodeURIComponent(name), detail: "", icon: icons[kind], href: base() + path.slice(1) };
+      return { text: plain(name), detail: "", icon: icons[kind], href: base() + path.slice(1) };
     });
   }
   function visited() {
