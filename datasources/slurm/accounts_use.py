@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from datasources.slurm.db import SlurmDb
-from datasources.slurm.detail import tasks_of
 from datasources.slurm.lookup import MOST_ROWS
-from datasources.slurm.states import BASE, RUNNING, SUSPENDED
+from datasources.slurm.states import BASE, PENDING, RUNNING, SUSPENDED
 from datasources.slurm.tres import MIB, gpus, tres
+from datasources.slurm.unfinished import tasks_of, unfinished
 
-PENDING = 0
 KEPT_SECONDS = 20.0
 
 
@@ -63,11 +62,10 @@ def holdings(db: SlurmDb) -> Holdings:
     def read() -> Holdings:
         job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
         columns = (assoc.c.acct, assoc.c.user, job.c.state, job.c.tres_alloc)
-        # Rows that have not ended are few and together on the keys that begin with time_end
         statement = db.schema.on_key(
             select(*columns, tasks_of(job.c).label("tasks"))
             .select_from(job.join(assoc, assoc.c.id_assoc == job.c.id_assoc))
-            .where(job.c.time_end == 0, job.c.state.op("&")(BASE).in_((PENDING, RUNNING, SUSPENDED)))
+            .where(unfinished(job.c, PENDING, RUNNING, SUSPENDED))
             .group_by(*columns)
             .limit(MOST_ROWS),
             "rollup2",

@@ -10,17 +10,16 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select
 
 from core.viewer import Viewer, only_self, only_staff
-from datasources.slurm.detail import tasks_of
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
 from datasources.slurm.ownership import database
 from datasources.slurm.people import uids_of
 from datasources.slurm.records import Run
-from datasources.slurm.states import BASE
+from datasources.slurm.states import BASE, PENDING, RUNNING, SUSPENDED
 from datasources.slurm.tres import MIB, gpus, tres
+from datasources.slurm.unfinished import tasks_of, unfinished
 from datasources.sources import Sources
 
-PENDING, RUNNING, SUSPENDED = 0, 1, 2
 DOWN_BASE, DRAIN_FLAG, NODE_BASE = 1, 512, 0xF
 
 
@@ -83,12 +82,11 @@ def _open_events(sources: Sources, condition: Any) -> list[Any]:
     return list(db.rows(select(*(table.c[name] for name in names)).where(table.c.time_end == 0, condition(table)).limit(MOST_ROWS)))
 
 
-def _unfinished(job: Any, *columns: Any) -> Select[Any]:
-    # Rows that have not ended are few and together on the keys that begin with time_end
+def _by_state(job: Any) -> Select[Any]:
     return (
-        select(job.state, job.tres_alloc, tasks_of(job).label("tasks"), *columns)
-        .where(job.time_end == 0, job.state.op("&")(BASE).in_((PENDING, RUNNING, SUSPENDED)))
-        .group_by(job.state, job.tres_alloc, *columns)
+        select(job.state, job.tres_alloc, tasks_of(job).label("tasks"))
+        .where(unfinished(job, PENDING, RUNNING, SUSPENDED))
+        .group_by(job.state, job.tres_alloc)
     )
 
 
@@ -115,24 +113,12 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
             (down if is_down else drained).append(row["node_name"])
             out.add(tres(row["tres"], names))
     out.nodes = len(set(down) | set(drained))
-    allocated, counts = _allocated(sources, names)
+    use = _use(db.rows(_by_state(db.schema.table("job_table").c)), names)
     return ClusterNow(
-        configured=configured, allocated=allocated, out=out, hosts=nodes,
+        configured=configured, allocated=use.held, out=out, hosts=nodes,
         down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained))),
-        running=counts[RUNNING], suspended=counts[SUSPENDED], pending=counts[PENDING],
+        running=use.running, suspended=use.suspended, pending=use.pending,
     )  # fmt: skip
-
-
-def _allocated(sources: Sources, names: Mapping[int, str]) -> tuple[Amount, Counter[int]]:
-    db = database(sources)
-    job = db.schema.table("job_table").c
-    amount, counts = Amount(), Counter[int]()
-    for row in db.rows(_unfinished(job)):
-        state, tasks = int(row["state"]) & BASE, int(row["tasks"])
-        counts[state] += tasks
-        if state == RUNNING:
-            amount.add(tres(row["tres_alloc"], names), tasks)
-    return amount, counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +150,7 @@ def current_use(sources: Sources, *, viewer: Viewer, user: str) -> Use:
     db = database(sources)
     uids = uids_of(db, user)
     job = db.schema.table("job_table").c
-    rows = db.rows(_unfinished(job).where(job.id_user.in_(uids))) if uids else []
+    rows = db.rows(_by_state(job).where(job.id_user.in_(uids))) if uids else []
     return _use(rows, db.tres_names())
 
 

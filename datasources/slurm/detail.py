@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import and_, or_, select
 
 from core.errors import NoData, Why
 from core.viewer import Viewer
@@ -21,6 +21,7 @@ from datasources.slurm.records import Run
 from datasources.slurm.row import moment, suspended_seconds
 from datasources.slurm.states import exit_code, state
 from datasources.slurm.tres import memory, tres
+from datasources.slurm.unfinished import tasks_of
 from datasources.sources import Sources
 
 __all__ = [
@@ -174,11 +175,6 @@ def array_rows(sources: Sources, *, viewer: Viewer, array_job: int, limit: int =
     return select_runs(
         sources, viewer, lambda tables: and_(tables.job.c.id_array_job == array_job, tables.job.c.job_db_inx > after), limit=limit
     )
-
-
-def tasks_of(job: Any) -> ColumnElement[Any]:
-    """Tasks in a group of an array's rows: the row of the pending ones stands for `array_task_pending` tasks, others for one."""
-    return func.sum(case((job.array_task_pending > 0, job.array_task_pending), else_=1))
 
 
 def array_counts(sources: Sources, *, viewer: Viewer, array_job: int) -> dict[str, int]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from core.narrow import Narrow
 from core.viewer import Viewer, only_staff
-from datasources.slurm.cluster import PENDING
 from datasources.slurm.db import SlurmDb
-from datasources.slurm.detail import tasks_of
 from datasources.slurm.filters import JobFilter, conditions, mine
 from datasources.slurm.nodes import node_names
 from datasources.slurm.nodes_jobs import Held, running
 from datasources.slurm.ownership import database
 from datasources.slurm.people import account_parents, associations_in, associations_of
 from datasources.slurm.search import partitions
-from datasources.slurm.states import BASE
+from datasources.slurm.states import PENDING
+from datasources.slurm.unfinished import tasks_of, unfinished
 from datasources.sources import Sources
 
 
@@ -75,6 +73,5 @@ def _pending(db: SlurmDb, narrow: Narrow) -> int:
     """Jobs that wait, the tasks of arrays one by one; on the key that begins with the end, where jobs that have none are together."""
     job = db.schema.table("job_table").c
     wanted = JobFilter(user=narrow.user or None, account=narrow.account or None, partition=narrow.partition or None, fold=False)
-    waits: Any = and_(job.time_end == 0, job.state.op("&")(BASE) == PENDING)
-    statement = select(func.coalesce(tasks_of(job), 0).label("tasks")).where(waits, conditions(db, wanted), mine(db, wanted, wanted.user))
+    statement = select(func.coalesce(tasks_of(job), 0).label("tasks")).where(unfinished(job, PENDING), conditions(db, wanted), mine(db, wanted, wanted.user))
     return int(db.rows(db.schema.on_key(statement, "rollup2"))[0]["tasks"])

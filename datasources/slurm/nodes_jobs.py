@@ -12,10 +12,10 @@ from datasources.slurm.db import SlurmDb
 from datasources.slurm.hosts import hosts
 from datasources.slurm.ownership import FIRST_PERSON
 from datasources.slurm.scan import Branch, pieces
-from datasources.slurm.states import BASE
+from datasources.slurm.states import RUNNING, SUSPENDED
 from datasources.slurm.tres import MIB, gpus, tres
+from datasources.slurm.unfinished import unfinished
 
-RUNNING, SUSPENDED = 1, 2
 MOST_RUNNING = 20_000
 PAGE = 150  # ×4, ×20, ×40 rows looked at in the pieces of a walk: together less than its budget
 RUNNING_SECONDS = 10.0
@@ -49,7 +49,7 @@ def _running(db: SlurmDb) -> list[Held]:
     statement = (
         select(*(job.c[name] for name in names), assoc.c.user, assoc.c.acct)
         .select_from(job.outerjoin(assoc, assoc.c.id_assoc == job.c.id_assoc))
-        .where(job.c.time_end == 0, job.c.state.op("&")(BASE).in_((RUNNING, SUSPENDED)), job.c.time_start > 0)
+        .where(unfinished(job.c, RUNNING, SUSPENDED), job.c.time_start > 0)
         .limit(MOST_RUNNING)
     )
     tres_names = db.tres_names()

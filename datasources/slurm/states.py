@@ -23,7 +23,7 @@ FLAGS = {
     "SIGNALING": 1 << 22,
 }
 SHOWN_FLAGS = sum(FLAGS.values())
-RUNNING, SUSPENDED, CANCELLED = 1, 2, 4
+PENDING, RUNNING, SUSPENDED, COMPLETED, CANCELLED, TIMEOUT = 0, 1, 2, 3, 4, 6
 UNFINISHED = frozenset({"PENDING", "RUNNING", "SUSPENDED"})
 
 SCHEDULING = {1: "SchedNotSet", 2: "SchedSubmit", 4: "SchedMain", 8: "SchedBackfill", 16: "StartReceived"}

@@ -11,13 +11,13 @@ from sqlalchemy import select
 from core.narrow import EVERYTHING, Narrow
 from core.viewer import Viewer, only_staff
 from datasources.slurm import arrays, frames
-from datasources.slurm.cluster import RUNNING
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS
 from datasources.slurm.ownership import database
 from datasources.slurm.people import associations_in, associations_of
-from datasources.slurm.states import BASE
+from datasources.slurm.states import RUNNING
 from datasources.slurm.tres import gpus, memory, tres
+from datasources.slurm.unfinished import unfinished
 from datasources.sources import Sources
 
 COLUMNS = ("id_job", "job_id", "user", "account", "partition", "name", "node_list", "start", "nodes", "cores", "memory", "gpus")
@@ -37,7 +37,7 @@ def running_jobs(sources: Sources, *, viewer: Viewer, narrow: Narrow = EVERYTHIN
     only_staff(viewer, "running_jobs")
     db = database(sources)
     job, assoc = db.schema.table("job_table"), db.schema.table("assoc_table")
-    condition = [job.c.time_end == 0, job.c.state.op("&")(BASE) == RUNNING]
+    condition = [unfinished(job.c, RUNNING)]
     for name, ids_of in ((narrow.user, associations_of), (narrow.account, associations_in)):
         if name:
             condition.append(job.c.id_assoc.in_(ids_of(db, name)))

@@ -19,7 +19,8 @@ from datasources.slurm.arrays import INFINITE, NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import database
 from datasources.slurm.people import TREE_SECONDS
-from datasources.slurm.states import BASE, FLAGS
+from datasources.slurm.states import BASE, COMPLETED, FLAGS, PENDING, TIMEOUT
+from datasources.slurm.unfinished import tasks_in, unfinished
 from datasources.sources import Sources
 
 RATIO = 1.1  # the middle of a bucket is at most sqrt(1.1) − 1 = 4.9 % off any value in it
@@ -35,7 +36,6 @@ CORE_CLASSES = ((0, 1), (1, 2), (2, 17), (3, 65), (4, 257))
 GPU_CLASSES = ((10, 1), (11, 2), (12, 5))
 NO_SIZE = -1  # starts are counted without it
 COLUMNS = ("measure", "partition", "qos", "account", "size", "started", "bucket", "jobs")
-PENDING, COMPLETED, TIMEOUT = 0, 3, 6
 
 
 def bucket_sql(value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -208,7 +208,7 @@ def waiting(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     only_staff(viewer, "scheduler statistics")
     db, now = database(sources), int(sources.clock())
     job = db.schema.table("job_table").c
-    tasks = case((job.array_task_pending > 0, job.array_task_pending), else_=1)
+    tasks = tasks_in(job)
     ready = and_(job.time_eligible > 0, job.time_eligible <= now)
     account = func.coalesce(job.account, "")
     names = func.crc32(func.concat(account, "/", job.partition)).label("g_names")
@@ -219,7 +219,7 @@ def waiting(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
             func.sum(case((ready, tasks), else_=0)).label("ready"), func.sum(case((ready, 0), else_=tasks)).label("not_ready"),
             func.min(case((ready, job.time_eligible))).label("oldest"),
         )
-        .where(job.time_end == 0, job.time_start == 0, job.state.op("&")(BASE) == PENDING, part)
+        .where(unfinished(job, PENDING), job.time_start == 0, part)
         .group_by("g_partition", "g_qos", "g_account", "g_names")
     )  # fmt: skip
     quality = qos_names(sources)
