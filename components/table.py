@@ -25,7 +25,9 @@ class Column:
     """A column: `key` in the frame, its title, and how it is written.
 
     kind: text, code, number, bytes, duration (s), percent (0..1), bar (0..1 with a meter), time (UTC s), money, energy (kWh) or state.
-    `draw(row)` draws the cell itself (row: a dict); it is still sorted by `key`. `phone` keeps it on a phone.
+    `draw(row)` draws the cell itself (row: a dict); it is still sorted by `key`. `phone` keeps it on a phone. `href`: the head leads
+    to this address, where all rows are sorted on the server, instead of sorting those shown; `order`: how they are sorted by it
+    here ("ascending", "descending" or "").
     """
 
     key: str
@@ -35,6 +37,8 @@ class Column:
     phone: bool = False
     role: str | Callable[[Any], str] = "used"
     draw: Callable[[dict[str, Any]], Any] | None = None
+    href: str = ""
+    order: str = ""
 
 
 def _missing(value: Any) -> bool:
@@ -88,12 +92,15 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
 def _heading(column: Column, sortable: bool) -> html.Th:
     classes = ["tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
     number = column.kind not in ("text", "code", "state")
-    sortable = sortable and bool(column.title)
+    sortable = sortable and bool(column.title) and not column.href
     attributes = (
         {"data-col": "number" if number else "text", "tabIndex": "0", "role": "columnheader"} if sortable else {}
     )
+    title: Any = _(column.title) if column.title else ""
+    if column.href:
+        title, attributes = parts.page_link(title, column.href), {"aria-sort": column.order} if column.order else {}
     return html.Th(
-        _(column.title) if column.title else "",
+        title,
         title=_(column.help) if column.help else None,
         className=" ".join(filter(None, classes)) or None,
         scope="col",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -157,18 +158,39 @@ def choice(text: Any, href: str, chosen: bool) -> Any:
     return parts.page_link(text, href, "tt-choice tt-on" if chosen else "tt-choice")
 
 
-def orders(about: About, frame: pd.DataFrame) -> html.Div:
-    """What all nodes are sorted by; a second click turns the order round."""
-    view, settings = about.subject, about.settings
-    chosen, turned = view.get("order", "name"), view.get("asc") == "1"
-    shown: list[Any] = [html.Span(_("Sorted by"), className="tt-muted tt-small")]
+# columns whose heads sort all nodes → what by
+HEADS = {
+    "node": "name", "group": "state", "cores_share": "cores", "memory_share": "memory", "gpus_share": "gpus", "disk_share": "disk", "load": "load",
+    "power": "power", "jobs": "jobs", "partitions": "partition",
+}  # fmt: skip
+
+
+def order_of(about: About, order: str) -> tuple[str, str]:
+    """(the address that sorts all nodes by this, how they are sorted by it now: "ascending", "descending" or ""); again turns it round."""
+    view = about.subject
+    chosen, turned = view.get("order", "name") == order, view.get("asc") == "1"
+    down = (order not in TEXTS) != (chosen and turned)
+    href = address(about.settings, view, order=order, asc="1" if chosen and not turned else "")
+    return href, ("descending" if down else "ascending") if chosen else ""
+
+
+def with_orders(about: About, found: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns with heads that sort all nodes, not just those of this page."""
+    heads = {column.key: order_of(about, HEADS[column.key]) for column in found if column.key in HEADS}
+    return tuple(replace(column, href=heads[column.key][0], order=heads[column.key][1]) if column.key in heads else column for column in found)
+
+
+def orders(about: About, found: tuple[Column, ...]) -> html.Div:
+    """What else all nodes are sorted by: what has no head of its own; a phone, which shows few heads, has them all here."""
+    here = {HEADS[column.key] for column in found if column.key in HEADS}
+    shown: list[Any] = [html.Span(_("Sort all by a column's head, or by"), className="tt-muted tt-small")]
     for order in ORDERS:
-        if order == "gpus" and not (frame["gpus"] > 0).any():
+        if order in HEADS.values() and order not in here:
             continue
-        mine = order == chosen
-        down = (order not in TEXTS) != (mine and turned)
-        mark = parts.icon("sort-down" if down else "sort-up") if mine else None
-        shown.append(choice([_(ORDER_WORDS[order]), mark], address(settings, view, order=order, asc="1" if mine and not turned else ""), mine))
+        href, how = order_of(about, order)
+        mark = parts.icon("sort-down" if how == "descending" else "sort-up") if how else None
+        one = choice([_(ORDER_WORDS[order]), mark], href, bool(how))
+        shown.append(html.Span(one, className="tt-more") if order in here else one)
     return html.Div(shown, className="tt-runs")
 
 
@@ -192,5 +214,6 @@ def draw_list(frames: Frames, about: About) -> Any:
     frame = frames["nodes"]
     if frame.empty:
         return parts.empty(_("No node fits these filters.") if about.viewer.is_staff else _("None of your jobs runs now."))
-    note = N_("Column heads sort the rows of this page only.") if frames["pages"] > 1 else ""
-    return html.Div([orders(about, frame) if frames["rows"] > 1 else None, table(frame, columns(about, frames), note=note), pager(frames, about)])
+    found, several = columns(about, frames), frames["rows"] > 1
+    rows = table(frame, with_orders(about, found) if several else found, sortable=False)
+    return html.Div([orders(about, found) if several else None, rows, pager(frames, about)])

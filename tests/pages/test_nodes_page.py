@@ -165,6 +165,19 @@ def test_the_table_says_why_and_leads_on() -> None:
     assert "/node/g1" in json.dumps(drawn.to_plotly_json(), default=lambda part: part.to_plotly_json())
 
 
+def test_heads_sort_all_nodes_and_turn_the_order_round() -> None:
+    view = about(small(), order="memory", asc="1")
+    drawn = nodes_list.draw_list(view.frames, view).to_plotly_json()
+    heads = json.dumps(drawn, default=lambda part: part.to_plotly_json()).split('"Tbody"')[0]
+    assert '"data-col"' not in heads  # no head sorts the rows of one page only
+    columns = {column.key: column for column in nodes_list.with_orders(view, nodes_list.columns(view, view.frames))}
+    assert (columns["memory_share"].order, columns["memory_share"].href) == ("ascending", "/nodes?order=memory")
+    assert (columns["cores_share"].order, columns["cores_share"].href) == ("", "/nodes?order=cores")
+    assert {key for key, column in columns.items() if not column.href} == set()
+    plain = {column.key: column for column in nodes_list.with_orders(about(small()), nodes_list.columns(about(small()), view.frames))}
+    assert (plain["node"].order, plain["node"].href) == ("ascending", "/nodes?asc=1")
+
+
 def test_others_than_staff_read_a_number_of_others() -> None:
     frame = small()[lambda rows: rows["node"] == "c1"].reset_index(drop=True)
     said = texts(nodes_list.draw_list(about(frame, MIRA).frames, about(frame, MIRA)))
