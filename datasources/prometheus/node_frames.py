@@ -11,6 +11,7 @@ import pandas as pd
 from core.viewer import Viewer
 
 MOST_JOBS = 12  # series with a name of their own: with the rest and what is allocated a legend still holds them
+CROWD = 2  # people whose GPUs a mean must hold before others than staff see it
 OTHERS = "others"  # stands in the level `job` for what is not told apart
 OWNER = ("user", "account", "job")
 NOBODY = ("", "", OTHERS)
@@ -63,7 +64,8 @@ def folded(frame: pd.DataFrame, viewer: Viewer, most: int = MOST_JOBS) -> pd.Dat
 def gpus_of(frame: pd.DataFrame, viewer: Viewer) -> pd.DataFrame:
     """One GPU gauge (levels user, account, job, gpu, gpu_type) as levels gpu, gpu_type: each GPU, whichever job held it.
 
-    For others than staff the GPUs of their own jobs, and the mean of the rest under gpu OTHERS.
+    For others than staff the GPUs of their own jobs, and the mean of the rest under gpu OTHERS: only at times when at least
+    CROWD other people held GPUs, since the mean of one person's GPUs would be that person's.
     """
     levels = [list(map(str, frame.columns.get_level_values(name))) for name in ("gpu", "gpu_type")]
     values, mine = frame.to_numpy(dtype=float), is_own(frame, viewer)
@@ -75,9 +77,18 @@ def gpus_of(frame: pd.DataFrame, viewer: Viewer) -> pd.DataFrame:
     parts = [_mean(values[:, groups[key]]) for key in keys]
     rest = np.flatnonzero(~mine)
     if len(rest):
-        parts.append(_mean(values[:, rest]))
-        keys.append((OTHERS, levels[1][rest[0]]))
+        mean = np.where(_people(frame, rest) >= CROWD, _mean(values[:, rest]), np.nan)
+        if np.isfinite(mean).any():
+            parts.append(mean)
+            keys.append((OTHERS, levels[1][rest[0]]))
     return _like(parts, keys, ("gpu", "gpu_type"), frame)
+
+
+def _people(frame: pd.DataFrame, places: np.ndarray) -> np.ndarray:
+    """How many people have a value in these columns, at each moment."""
+    users = np.array([str(user) for user in frame.columns.get_level_values("user")])[places]
+    known = np.isfinite(frame.to_numpy(dtype=float)[:, places])
+    return sum((known[:, users == user].any(axis=1).astype(int) for user in dict.fromkeys(users)), np.zeros(len(frame), dtype=int))
 
 
 def holders(frame: pd.DataFrame, viewer: Viewer) -> list[dict[str, object]]:

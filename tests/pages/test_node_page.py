@@ -101,6 +101,11 @@ def test_a_person_reads_own_jobs_and_how_many_others() -> None:
     assert empty.strip() == "No job of yours runs here now, but 2 of other people."
 
 
+def test_a_suspended_job_is_said_to_be_one() -> None:
+    assert "suspended" in plain(node_tables.running({"running": running_jobs().assign(state="SUSPENDED"), "held": held(jobs=1)}, about(ADA)))
+    assert "suspended" not in plain(node_tables.running({"running": running_jobs().assign(state="RUNNING"), "held": held(jobs=1)}, about(ADA)))
+
+
 def test_staff_read_whose_jobs_they_are() -> None:
     assert "mira" in plain(node_tables.running({"running": running_jobs(), "held": held(jobs=1)}, about(ADA)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,9 @@ def _gauges(at: range) -> list[str]:
         gauge(f"node_memory_{kind}_bytes", {f'instance="{HOSTS["node"]}"': size * GIB})
     owners = {"0": _job("alice", "11", HERE), "1": _job("bob", "21", HERE)}
     gauge("slurm_job_utilization_gpu", {f'{owners[gpu]},gpu="{gpu}",gpu_type="NVIDIA A100-SXM4-40GB"': use for gpu, use in (("0", 80), ("1", 20))})
+    # carol's GPU is there in the last half hour only
+    carol = _job("carol", "41", HERE)
+    lines += [f'slurm_job_utilization_gpu{{{carol},gpu="3",gpu_type="NVIDIA A100-SXM4-40GB"}} 60 {START + t}' for t in at if t >= 5400]
     cards = {f'instance="{HOSTS["cards"]}",minor_number="{card}",name="NVIDIA A100-SXM4-40GB"': 1000 * watts for card, watts in (("0", 300), ("1", 120), ("2", 55))}
     gauge("nvidia_gpu_power_usage_milliwatts", cards)
     gauge("redfish_chassis_power_average_consumed_watts", {f'instance="{HOSTS["bmc"]}"': 900})
@@ -150,12 +154,23 @@ def test_memory_by_kind_adds_up_to_what_is_not_free(sources: Sources) -> None:
     assert sum(tops.values()) == pytest.approx(34.0)
 
 
-def test_gpus_of_others_are_a_mean_and_idle_cards_are_measured(sources: Sources) -> None:
+def test_gpus_of_others_are_a_mean_of_several_people_and_idle_cards_are_measured(sources: Sources) -> None:
     mine = node_series.gpu(sources, ALICE, N1, WHEN)
-    assert last(mine["gpu_use"]) == {("0", "NVIDIA A100-SXM4-40GB"): 80.0, ("others", "NVIDIA A100-SXM4-40GB"): 20.0}
+    assert last(mine["gpu_use"]) == {("0", "NVIDIA A100-SXM4-40GB"): 80.0, ("others", "NVIDIA A100-SXM4-40GB"): 40.0}
+    rest = mine["gpu_use"].xs("others", axis=1, level="gpu").iloc[:, 0]
+    # while bob is the only other one, a mean would be bob's
+    assert rest[rest.index < pd.Timestamp(START + 5400, unit="s", tz="UTC")].isna().all()
+    assert rest[rest.index > pd.Timestamp(START + 5500, unit="s", tz="UTC")].eq(40.0).all()
     staff = node_series.gpu(sources, ADA, N1, WHEN)
-    assert set(last(staff["gpu_use"])) == {("0", "NVIDIA A100-SXM4-40GB"), ("1", "NVIDIA A100-SXM4-40GB")}
+    assert {column[0] for column in last(staff["gpu_use"])} == {"0", "1", "3"}
     assert {column[0]: value for column, value in last(staff["gpu_power"]).items()} == {"0": 300_000, "1": 120_000, "2": 55_000}
+
+
+def test_one_neighbour_s_gpus_are_nobody_else_s_to_see(sources: Sources) -> None:
+    early = replace(WHEN, end=START + 5000, now=START + 5000)
+    assert set(last(node_series.gpu(sources, ALICE, N1, early)["gpu_use"])) == {("0", "NVIDIA A100-SXM4-40GB")}
+    assert set(last(node_series.gpu(sources, Viewer(name="bob"), N1, early)["gpu_use"])) == {("1", "NVIDIA A100-SXM4-40GB")}
+    assert set(last(node_series.gpu(sources, DAVE, N1, early)["gpu_use"]).values()) == {50.0}
 
 
 def test_only_the_node_s_own_file_systems_are_shown(sources: Sources) -> None:
@@ -180,7 +195,7 @@ def test_the_node_now(sources: Sources) -> None:
     found = {what: node_query.value_of(now, what) for what in ("threads", "busy", "job_busy", "job_cores", "memory", "free_memory", "cards", "chassis", "gpus_busy")}
     assert found == {
         "threads": 8, "busy": pytest.approx(3.0), "job_busy": pytest.approx(3.75), "job_cores": 5, "memory": 64 * GIB, "free_memory": 41 * GIB,
-        "cards": 3, "chassis": 900, "gpus_busy": pytest.approx(1.0),
+        "cards": 3, "chassis": 900, "gpus_busy": pytest.approx(1.6),
     }  # fmt: skip
     assert node_query.detail_of(now, "cards") == "NVIDIA A100-SXM4-40GB"
 
