@@ -45,8 +45,8 @@ def draw_compute_tiles(frames: Frames, about: About) -> Any:
         return None
     return parts.tiles(
         _tile(_("Cores used"), rows, "cores_used", "cores", _("of those allocated to these jobs")),
-        _tile(_("Memory, highest"), rows, "memory_peak", "memory", _("of what is allocated to these jobs"), "B"),
-        parts.tile(_("Jobs running"), fmt.number(int(rows["jobs"].sum()), 9), note=_("of %(count)s people", count=fmt.number(rows["user"].nunique(), 9))),
+        _tile(_("Peak memory"), rows, "memory_peak", "memory", _("of what is allocated to these jobs"), "B"),
+        parts.tile(_("Jobs running"), fmt.number(int(rows["jobs"].sum()), 9), note=common.people(int(rows["user"].nunique()))),
         common.count_tile(_("Wasting"), rows),
     )
 
@@ -82,7 +82,7 @@ def compute_legend(about: About) -> Any:
         (_("Cores"), _("Used cores of those allocated: %(limits)s.", limits=common.limits(settings, top.cores_bad, top.cores_warn))),
         (_("Memory"), memory), common.judged_after(settings),
         (_("What is counted"), _("All running jobs, GPU jobs too. A job on several nodes counts whole wherever one of them is asked for.")),
-        (_("Whole nodes"), _("A job that was given whole nodes holds all of their cores, whatever it asked for: look at the job first.")),
+        common.whole_nodes(),
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def draw_gpu_tiles(frames: Frames, about: About) -> Any:
     if rows.empty:
         return None
     return parts.tiles(
-        parts.tile(_("GPUs allocated"), fmt.number(int(rows["gpus"].sum()), 9), note=_("to %(count)s people", count=fmt.number(rows["user"].nunique(), 9))),
+        parts.tile(_("GPUs allocated"), fmt.number(int(rows["gpus"].sum()), 9), note=common.people(int(rows["user"].nunique()))),
         _tile(_("GPUs busy now"), rows, "gpus_busy", "gpus_seen", _("of those measured, that do anything at all")),
         _tile(_("Fully used GPUs"), rows, "gpus_used", "gpus_seen", _("two half used ones count as one")),
         common.count_tile(_("Wasting"), rows),
@@ -149,6 +149,7 @@ def gpu_legend(about: About) -> Any:
     return common.legend(
         (_("GPUs"), gpus), (_("Cores"), cores), (_("Memory"), memory), common.judged_after(settings),
         (_("What is counted"), _("Only jobs that hold GPUs: the cores and the memory of jobs without GPUs of the same person are not in these numbers.")),
+        common.whole_nodes(),
     )  # fmt: skip
 
 
@@ -160,6 +161,7 @@ def draw_gpu(frames: Frames, about: About) -> Any:
     return html.Div([common.trouble(frames), table(rows, gpu_columns(about), filtered=True), more, gpu_legend(about)])
 
 
+HELP = N_("Running jobs now, added up by person and account. Used: the mean of the last minutes. Below the table it says from where on a value counts as wasting.")
 TOP = Page(
     key="top", module="top", path="/top", title=N_("Top users"), icon="bar-chart-line", access=STAFF, order=60, staff_menu=True, subject=view_of,
     filters=PARAMETERS, needs=(SLURM,), description=N_("Who holds cores now, what of them is used, and what is wasted."),
@@ -170,7 +172,7 @@ TOP = Page(
             needs=needs_of(top_batches.recorded(PLAIN), top_batches.of_jobs(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_compute_tiles, bare=True, height=120),
-                Block(key="rows", title=N_("By allocated cores"), draw=draw_compute, csv="rows", height=500),
+                Block(key="rows", title=N_("By allocated cores"), draw=draw_compute, csv="rows", height=500, help=HELP),
             ),
         ),
     ),
@@ -185,7 +187,7 @@ TOP_GPU = Page(
             needs=(*needs_of(top_batches.of_jobs(PLAIN, gpus=True)), *metrics(top_batches.GPU)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_gpu_tiles, bare=True, height=120),
-                Block(key="rows", title=N_("By allocated GPUs"), draw=draw_gpu, csv="rows", height=500),
+                Block(key="rows", title=N_("By allocated GPUs"), draw=draw_gpu, csv="rows", height=500, help=HELP),
             ),
         ),
     ),

@@ -39,7 +39,7 @@ def draw_tiles(frames: Frames, about: About) -> Any:
     away = int(rows["fits"].isin(["yes", "peak"]).sum())
     return parts.tiles(
         parts.tile(_("Jobs judged"), fmt.number(len(rows), 9), note=_("%(count)s large memory nodes are known", count=fmt.number(len(nodes), 9))),
-        parts.tile(_("Memory, highest"), fmt.bytes_(used) if len(peaks) else fmt.NONE, base=_("of %(whole)s", whole=fmt.bytes_(asked)) if len(peaks) else "",
+        parts.tile(_("Peak memory"), fmt.bytes_(used) if len(peaks) else fmt.NONE, base=_("of %(whole)s", whole=fmt.bytes_(asked)) if len(peaks) else "",
                    share=used / asked if asked else None, note=_("of what these jobs asked for")),
         parts.tile(_("Need no large node"), fmt.number(away, 9), base=_("of %(whole)s", whole=fmt.number(len(rows), 9)),
                    note=_("would fit an ordinary node")),
@@ -126,6 +126,7 @@ def legend(frames: Frames, about: About) -> Any:
         (_("Cores"), _("Used cores of those allocated: %(limits)s.", limits=common.limits(settings, top.cores_bad, top.cores_warn))),
         (_("Fits elsewhere"),
          _("On an ordinary node. “Its peak would” takes the highest use so far times %(factor)s.", factor=fmt.number(settings.thresholds.memory_headroom))),
+        common.judged_after(settings), common.whole_nodes(),
     )  # fmt: skip
 
 
@@ -146,6 +147,7 @@ def draw_people(frames: Frames, about: About) -> Any:
     return html.Div([table(rows, people_columns(about)), more])
 
 
+HELP = N_("Running jobs that hold nodes with much memory for each core. What such a node is and from where on a value counts as wasting is said below the table.")
 TOP_MEMORY = Page(
     key="top_memory", module="top", path="/top/memory", title=N_("Large memory nodes"), icon="memory", access=STAFF, order=62, in_menu=False,
     staff_menu=True, subject=view_of, filters=PARAMETERS, needs=(SLURM,), description=N_("Jobs on large memory nodes, and whether they need them."),
@@ -156,8 +158,8 @@ TOP_MEMORY = Page(
             needs=needs_of(top_batches.large_nodes(PLAIN, 0), top_batches.each_job(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=draw_tiles, bare=True, height=120),
-                Block(key="rows", title=N_("Jobs, least used memory first"), draw=draw_jobs, csv="rows", height=300),
-                Block(key="people", title=N_("People, most memory first"), draw=draw_people, csv="people", height=200),
+                Block(key="rows", title=N_("Jobs, least used memory first"), draw=draw_jobs, csv="rows", height=300, help=HELP),
+                Block(key="people", title=N_("People, most memory first"), draw=draw_people, csv="people", height=200, help=HELP),
             ),
         ),
     ),

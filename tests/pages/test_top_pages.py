@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from components.records import About
-from core.errors import NoData, SourceDown, Why
+from core.errors import SourceDown
 from core.narrow import ClusterView, Narrow
 from core.settings import Settings
 from core.timerange import TimeRange
@@ -120,6 +120,14 @@ def test_the_legend_says_the_limits_that_are_set() -> None:
     drawn = texts(top.compute_legend(About(viewer=ADA, subject=ClusterView(), when=WHEN, settings=strict, frames={})))
     for words in ("42\u00a0%", "33\u00a0%", "25\u00a0%", "7\u00a0GiB"):
         assert words in drawn
+
+
+def test_every_legend_says_that_whole_nodes_are_not_asked_for() -> None:
+    here = about(ClusterView(), {})
+    drawn = [top.compute_legend(here), top.gpu_legend(here), top_memory.legend({"nodes": {}, "ordinary": (None, None)}, here)]
+    drawn.append(top_waste.legend(about(top_waste.TOP_WASTE.subject({}), {})))
+    for one in drawn:
+        assert "whatever it asked for: look at the job first" in texts(one)
 
 
 def test_the_jobs_of_a_row_are_listed_narrowed_as_the_page_is() -> None:
@@ -251,9 +259,11 @@ def test_the_scatter_is_the_list_as_a_picture() -> None:
 def test_a_range_without_runs_is_a_sentence_and_coverage_is_said() -> None:
     view = top_waste.TOP_WASTE.subject({})
     nothing = top_waste.ranked(sums().iloc[:0], "user", "cores", SETTINGS)
-    with pytest.raises(NoData) as error:
-        top_waste.draw_rows({"rows": nothing}, about(view, {}))
-    assert error.value.why is Why.NO_DATA
+    assert texts(top_waste.draw_rows({"rows": nothing}, about(view, {}))) == "No summarised run ended in this range."
+    narrowed = about(top_waste.TOP_WASTE.subject({"user": "nobody"}), {})
+    assert "that fits the filters" in texts(top_waste.draw_rows({"rows": nothing}, narrowed))
+    # nobody to judge is not the same as nobody to blame
+    assert texts(top_waste.draw_poor({"rows": nothing, "poor": nothing}, narrowed)) == "Nobody to list."
     assert "90 of 100 are summarised." in texts(top_waste.draw_choices({"coverage": (90, 100)}, about(view, {})))
     assert "too low" in texts(top_waste.draw_choices({"coverage": (89, 100)}, about(view, {})))
     assert "too low" not in texts(top_waste.draw_choices({"coverage": (90, 100)}, about(view, {})))
