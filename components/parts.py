@@ -238,3 +238,8 @@ def facts(rows: Sequence[tuple[str, Any]]) -> html.Dl:
 def page_link(text: Any, href: str, class_name: str = "tt-link") -> dcc.Link:
     """A link inside the portal that does not reload the page."""
     return dcc.Link(text, href=href, className=class_name)
+
+
+def choice(text: Any, href: str, chosen: bool) -> dcc.Link:
+    """One of several addresses, marked if it is this one."""
+    return page_link(text, href, "tt-choice tt-on" if chosen else "tt-choice")

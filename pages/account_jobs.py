@@ -11,6 +11,7 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.links import job_link
+from components.parts import choice
 from components.present import HIDDEN, plain_text
 from components.records import About, Block, Frames, Section
 from components.table import Column, table
@@ -25,7 +26,7 @@ from pages import jobs_list
 from pages.account_names import who
 from pages.accounts_view import AccountView
 from pages.jobs_export import AT_ONCE, ROWS, SECONDS, STEPS, written
-from pages.jobs_filters import ORDER_WORDS, choice
+from pages.jobs_filters import ORDER_WORDS
 from pages.jobs_query import PAGE
 from pages.jobs_use import with_use
 

@@ -13,6 +13,7 @@ from analysis.facts import FACTS_READABLE
 from components import format as fmt
 from components import graph, parts
 from components.links import link
+from components.parts import choice
 from components.records import About, Block, Figure, Frames, Panel, Section
 from components.table import Column, pick_bar, picker, table
 from components.text import N_, _
@@ -31,7 +32,6 @@ from datasources.sources import Sources
 from pages.job_query import shared, the_run
 from pages.job_ways import ways
 from pages.jobs_export import file_of
-from pages.jobs_filters import choice
 from pages.jobs_list import MOST_COMPARED, time_cell, unset, use_columns
 from pages.jobs_use import STEPS, task_use
 

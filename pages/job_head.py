@@ -115,7 +115,7 @@ def runs_row(found: list[Run], shown: Run, settings: Settings) -> Any:
     for number, run in enumerate(found, 1):
         text = [_("Run %(number)s", number=number), " ", parts.state_badge(run.state)]
         address = link(settings, f"/job/{plain_id(run)}", submit=str(run.submit))
-        choices.append(parts.page_link(text, address, "tt-choice tt-on" if run is shown else "tt-choice"))
+        choices.append(parts.choice(text, address, run is shown))
     return html.Div([html.Span(_("This job ran more than once:"), className="tt-muted"), *choices], className="tt-runs")
 
 

@@ -189,8 +189,7 @@ def head(sources: Sources, viewer: Viewer, subject: CompareView, when: TimeRange
     found = the_runs(sources, viewer, subject)
     settings, ids = sources.settings, ",".join(plain_id(run) for run in found)
     choices = [
-        parts.page_link(text, link(settings, "/jobs/compare", ids=ids, **({"align": align} if align else {})),
-                        "tt-choice tt-on" if subject.align == align else "tt-choice")
+        parts.choice(text, link(settings, "/jobs/compare", ids=ids, **({"align": align} if align else {})), subject.align == align)
         for align, text in (("", _("On the clock")), ("start", _("From each start")))
     ]
     title = html.Div([html.Div([html.H1(_("Compare jobs"))], className="tt-title"), html.Div(choices, className="tt-runs")], className="tt-title-row")

@@ -10,6 +10,7 @@ from components import format as fmt
 from components import parts
 from components.filterbar import Bar, bar
 from components.links import link
+from components.parts import choice
 from components.records import About
 from components.text import N_, _, ngettext
 from core.narrow import PARAMETERS
@@ -19,11 +20,6 @@ from pages.jobs_query import EVERYBODY, ORDERS, STATES, JobsView
 ORDER_WORDS = {"submit": N_("submitted"), "start": N_("started"), "end": N_("ended"), "id": N_("id")}
 FIELDS = (("name", "name", N_("Name"), N_("part of the name")), ("id", "ids", N_("Job ids"), N_("12, 15-19, 20_3")))
 NAMES = tuple(name for name in PARAMETERS if name != "user")  # what people other than staff narrow their own jobs to
-
-
-def choice(text: Any, href: str, chosen: bool) -> Any:
-    """One of several addresses, marked if it is this one."""
-    return parts.page_link(text, href, "tt-choice tt-on" if chosen else "tt-choice")
 
 
 def address(settings: Settings, subject: JobsView, **changes: str) -> str:

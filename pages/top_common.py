@@ -54,7 +54,7 @@ def head(path: str, title: str, intro: str) -> Head:
     def draw(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> tuple[str, Any, None]:
         kept = view.narrow.query() | span_of(when)
         tabs = [
-            parts.page_link(_(text), link(sources.settings, target, **kept), "tt-choice tt-on" if target == path else "tt-choice")
+            parts.choice(_(text), link(sources.settings, target, **kept), target == path)
             for target, text in TABS
         ]
         above = [

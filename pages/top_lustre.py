@@ -194,7 +194,7 @@ def draw_choices(frames: Frames, about: About) -> Any:
 
     def choice(text: str, on: bool, **query: str) -> Any:
         address = link(settings, "/top/lustre", **here, **{key: value for key, value in query.items() if value})
-        return parts.page_link(text, address, "tt-choice tt-on" if on else "tt-choice")
+        return parts.choice(text, address, on)
 
     one = [choice(_(BY_WORDS[name]), name == by, by=name, fs=fs) for name in BY]
     two = [choice(_("All file systems"), not fs, by=by), *(choice(name, name == fs, by=by, fs=name) for name in frames["systems"])]

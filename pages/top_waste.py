@@ -130,7 +130,7 @@ def draw_choices(frames: Frames, about: About) -> Any:
     by, what = view.get("by", BY[0]), view.get("what", WHAT[0])
 
     def choice(text: str, on: bool, **query: str) -> Any:
-        return parts.page_link(text, link(settings, "/top/waste", **here, **query), "tt-choice tt-on" if on else "tt-choice")
+        return parts.choice(text, link(settings, "/top/waste", **here, **query), on)
 
     one = [choice(_(WHAT_WORDS[name]), name == what, what=name, by=by) for name in WHAT]
     two = [choice(_(BY_WORDS[name]), name == by, what=what, by=name) for name in BY]
