@@ -13,6 +13,7 @@ from core.narrow import EVERYTHING, Narrow
 from core.units import DAY
 from core.viewer import Viewer, only_staff
 from datasources.slurm import frames
+from datasources.slurm.arrays import NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.detail import events, node_state
 from datasources.slurm.hosts import hosts
@@ -144,16 +145,16 @@ def reads_reasons(sources: Sources, viewer: Viewer) -> bool:
 def _with_reasons(sources: Sources, viewer: Viewer, found: pd.DataFrame) -> pd.DataFrame:
     if not reads_reasons(sources, viewer):
         return found.drop(columns=["reason", "reason_uid"])
-    uids = [uid for uid in found["reason_uid"].tolist() if uid is not None]
-    logins = uid_names(sources, viewer=viewer, uids=uids) if viewer.is_staff and uids else {}
-    known = [_who(uid, logins, viewer) for uid in found["reason_uid"].tolist()]
+    known = _setters(sources, viewer, found["reason_uid"].tolist())
     return found.drop(columns=["reason_uid"]).assign(who=pd.Series(known, index=found.index, dtype="object"))
 
 
-def _who(uid: int | None, logins: dict[int, str], viewer: Viewer) -> str:
-    if uid is None or not viewer.is_staff:
-        return ""
-    return "root" if uid == 0 else logins.get(uid, str(uid))
+def _setters(sources: Sources, viewer: Viewer, uids: Sequence[int | None]) -> list[str]:
+    """Who set each reason: a login, root, or the number of a uid that never ran a job; "" where nobody is known, and for all but staff."""
+    if not viewer.is_staff:
+        return [""] * len(uids)
+    logins = uid_names(sources, viewer=viewer, uids=[uid for uid in uids if uid is not None])
+    return ["" if uid is None else "root" if uid == 0 else logins.get(uid, str(uid)) for uid in uids]
 
 
 def _open_spells(sources: Sources, viewer: Viewer, nodes: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -162,16 +163,14 @@ def _open_spells(sources: Sources, viewer: Viewer, nodes: Sequence[str]) -> dict
     table = db.schema.table("event_table")
     names = ("node_name", "time_start", "state", "reason", "reason_uid")
     statement = select(*(table.c[name] for name in names)).where(table.c.node_name.in_(list(nodes)), table.c.time_end == 0).limit(20_000)
-    rows = [dict(row) for row in db.rows(statement)] if nodes else []
+    rows = sorted((dict(row) for row in db.rows(statement)), key=lambda row: row["time_start"]) if nodes else []
     readable = reads_reasons(sources, viewer)
-    uids = [int(row["reason_uid"]) for row in rows if row["reason_uid"] < 2**32 - 2]
-    logins = uid_names(sources, viewer=viewer, uids=uids) if readable and viewer.is_staff and uids else {}
+    setters = _setters(sources, viewer, [int(row["reason_uid"]) if row["reason_uid"] < NO_VALUE else None for row in rows]) if readable else [""] * len(rows)
     spells: dict[str, dict[str, Any]] = {}
-    for row in sorted(rows, key=lambda row: row["time_start"]):
-        uid = int(row["reason_uid"]) if row["reason_uid"] < 2**32 - 2 else None
+    for row, who in zip(rows, setters, strict=True):
         spells[row["node_name"]] = {
             "event": node_state(int(row["state"])), "since": float(row["time_start"]), "reason": (row["reason"] or "") if readable else "",
-            "who": _who(uid, logins, viewer) if readable else "",
+            "who": who,
         }  # fmt: skip
     return spells
 
