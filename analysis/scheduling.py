@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from core.errors import NotAllowed, SourceError
+from core.errors import SourceError
 from core.units import DAY, HOUR
-from core.viewer import PORTAL, Viewer
+from core.viewer import PORTAL, Viewer, only_staff
 from datasources.portal.days import Wanted, keep_day, kept_counts, kept_days
 from datasources.slurm.waits import COLUMNS, LIMITS, ended_counts, first_day, running_counts
 from datasources.sources import Sources
@@ -63,8 +63,7 @@ def counted(
     Of LIMITS: runs that ended in these days. Of all other measures (not both at once): runs that started in them, those
     still running too. Raises NotAllowed unless staff, SourceError of the portal's own database, or of accounting where no day is kept.
     """
-    if not viewer.is_staff:
-        raise NotAllowed("scheduler statistics")
+    only_staff(viewer, "scheduler statistics")
     now = sources.clock()
     today, starts = int(now) // DAY, LIMITS not in measures
     last = min(days.last + (KEPT_AHEAD if starts else 0), today)

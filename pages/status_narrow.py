@@ -14,11 +14,11 @@ from components.links import link
 from components.needs import PLAIN, needs_of
 from components.records import About, Block, Figure, Frames, Panel, Section
 from components.text import N_, _, error_sentence, ngettext
-from core.errors import NoData, NotAllowed, TurtleError, Why
+from core.errors import NoData, TurtleError, Why
 from core.narrow import ClusterView, Narrow
 from core.settings import Settings
 from core.timerange import TimeRange
-from core.viewer import STAFF, Viewer
+from core.viewer import STAFF, Viewer, only_staff
 from datasources.prometheus import job_frames, narrow_batches
 from datasources.prometheus.batch import Target
 from datasources.prometheus.run import fetch
@@ -30,8 +30,7 @@ KEYS = ("part_now", "part_use")
 
 def held(viewer: Viewer, subject: ClusterView) -> Narrow:
     """The narrowing; raises NotAllowed unless staff, NoData where nothing is narrowed."""
-    if not viewer.is_staff:
-        raise NotAllowed("narrowing")
+    only_staff(viewer, "narrowing")
     if not subject.narrow:
         raise NoData(Why.NOT_APPLICABLE, "narrowing")
     return subject.narrow
