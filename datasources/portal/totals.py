@@ -22,6 +22,7 @@ BY = ("user", "account", "partition")
 COUNTS = ("jobs", "judged", "to_act", "failed")
 AMOUNTS = ("core_hours", "gpu_hours", "tb_hours")
 SUMS = tuple(f"{name}{part}" for name in AMOUNTS for part in ("", "_judged", "_used", "_wasted"))
+KNOWN = {"core_hours": "cpu_used", "gpu_hours": "gpu_use", "tb_hours": "memory_peak"}  # the column that tells what was used
 NUMBERS = (*COUNTS, *SUMS, "energy_kwh")
 
 
@@ -35,7 +36,8 @@ def _held(name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
         held = hours * c.gpus
         used = c.gpu_use * held
     else:
-        held, used = hours * c.memory / float(TB), hours * c.memory_peak / float(TB)
+        # of a run without a known amount nothing can be judged
+        held, used = hours * c.memory / float(TB), hours * case((c.memory.is_not(None), c.memory_peak)) / float(TB)
     return held, case((used > held, held), (used < 0, 0.0), else_=used)
 
 
@@ -50,12 +52,10 @@ def _sums() -> list[ColumnElement[Any]]:
     ]
     for name in AMOUNTS:
         held, used = _held(name)
-        known = used.is_not(None)
         found += [
             func.sum(held).label(name),
-            func.sum(case((known, held))).label(f"{name}_judged"),
+            func.sum(case((c[KNOWN[name]].is_not(None), held))).label(f"{name}_judged"),
             func.sum(used).label(f"{name}_used"),
-            func.sum(held - used).label(f"{name}_wasted"),
         ]
     return found
 
@@ -108,22 +108,27 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """Grouped as finely as the exact check needs: by the names that are asked for, and by host list if a node is."""
     c = job_facts.c
-    names = ["user", "account", *(["partition"] if narrow.partition else []), *(["nodelist"] if narrow.node else [])]
+    checked = bool(narrow) or accounts is not None or not viewer.is_staff
+    names = ["user", "account", *(["partition"] if narrow.partition else []), *(["nodelist"] if narrow.node else [])] if checked else []
     groups = [*(c[name] for name in names), *(column for column in columns if column.name not in names)]
     exact = []
     if sources.portal.url.get_backend_name() in ("mysql", "mariadb"):
         # compares without case: two names that differ in case only must not be one group
-        exact = [cast(c[name], LargeBinary) for name in names if name != "nodelist"]
+        exact = [cast(column, LargeBinary) for column in groups if column.name in BY]
     wanted = None if accounts is None else frozenset(accounts)
     where = _where(sources, viewer, *when, narrow, wanted)
     statement = select(*groups, *sums).where(and_(*where)).group_by(*groups, *exact)
-    return [dict(row) for row in sources.portal.rows(statement) if kept({"partition": "", **row}, viewer, narrow, wanted)]
+    rows = [dict(row) for row in sources.portal.rows(statement)]
+    return [row for row in rows if kept({"partition": "", **row}, viewer, narrow, wanted)] if checked else rows
 
 
 def _frame(rows: list[dict[str, Any]], by: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[*by, *NUMBERS])
     # sums of nothing known are NULL, and some databases answer decimals
     frame = frame.astype(dict.fromkeys(NUMBERS, "float64")).fillna(dict.fromkeys(NUMBERS, 0.0))
+    for name in AMOUNTS:
+        # run by run nothing is used beyond what is held, so this is the sum of what each wasted
+        frame[f"{name}_wasted"] = (frame[f"{name}_judged"] - frame[f"{name}_used"]).clip(lower=0.0)
     frame = frame.groupby(list(by), as_index=False, sort=True)[list(NUMBERS)].sum() if by else frame[list(NUMBERS)].sum().to_frame().T
     return frame.astype(dict.fromkeys(COUNTS, "int64"))
 
@@ -199,7 +204,7 @@ def coverage(
     wanted = None if accounts is None else frozenset(accounts)
     rows = _rows(sources, viewer, (since, until), (), sums, narrow, wanted)
     done = sum(int(row["jobs"]) for row in rows)
-    ahead = sum(int(row["beyond"]) for row in rows)
+    ahead = sum(int(row["beyond"] or 0) for row in rows)
     if place[0] >= until:
         return done, done
     late = ended_after(sources, viewer=viewer, after=max(place, (int(since), -1)), until=int(until))
