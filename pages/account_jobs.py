@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pandas as pd
@@ -25,7 +24,7 @@ from datasources.sources import Sources
 from pages import jobs_list
 from pages.account_names import who
 from pages.accounts_view import AccountView
-from pages.jobs_export import AT_ONCE, ROWS, SECONDS, STEPS, written
+from pages.jobs_export import AT_ONCE, STEPS, all_pages, written
 from pages.jobs_filters import ORDER_WORDS
 from pages.jobs_query import PAGE
 from pages.jobs_use import with_use
@@ -61,20 +60,13 @@ def listed(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRan
 
 
 def exported(sources: Sources, viewer: Viewer, subject: AccountView, when: TimeRange) -> Frames:
-    """Frame jobs: every job that fits, a line each (see jobs_export.written); `attrs["cut"]` rows if there were more."""
-    found: list[pd.DataFrame] = []
-    cursor, rows, until, cut = None, 0, time.monotonic() + SECONDS, False
-    while True:
+    """Frame jobs: every job that fits, a line each (see jobs_export.written, all_pages)."""
+
+    def read(cursor: str | None) -> tuple[pd.DataFrame, str | None]:
         page = _page(sources, viewer, subject, when, cursor, AT_ONCE, False)
-        found.append(written(_used(sources, viewer, subject, page.frame, when, steps=STEPS)))
-        rows, cursor = rows + len(found[-1]), page.next
-        cut = cursor is not None and (rows >= ROWS or time.monotonic() > until)
-        if cursor is None or cut:
-            break
-    frame = pd.concat([part for part in found if len(part)] or found[:1], ignore_index=True)
-    if cut:
-        frame.attrs["cut"] = len(frame)
-    return {"who": who(sources, viewer, subject.id), "jobs": frame}
+        return written(_used(sources, viewer, subject, page.frame, when, steps=STEPS)), page.next
+
+    return {"who": who(sources, viewer, subject.id), "jobs": all_pages(read)}
 
 
 def _job_cell(row: dict[str, Any], about: About) -> Any:

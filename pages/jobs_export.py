@@ -60,7 +60,7 @@ def written(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def file_of(sources: Sources, viewer: Viewer, read: Callable[[list[int]], list[Run]], ids: list[int], when: TimeRange) -> pd.DataFrame:
-    """The file (see written) of runs named by job_db_inx, read a few hundred at a time; `attrs["cut"]` as in exported."""
+    """The file (see written) of runs named by job_db_inx, read a few hundred at a time; `attrs["cut"]` as in all_pages."""
     until = time.monotonic() + SECONDS
     found = [written(task_use(sources, viewer, [], when))]
     for place in range(0, len(ids), AT_ONCE):
@@ -72,24 +72,33 @@ def file_of(sources: Sources, viewer: Viewer, read: Callable[[list[int]], list[R
     return pd.concat(found[1:] or found, ignore_index=True)
 
 
-def exported(sources: Sources, viewer: Viewer, subject: jobs_query.JobsView, when: TimeRange) -> Frames:
-    """Frame jobs: every job that fits the filters, one row a job or array task, in the list's order (see written).
+def all_pages(read: Callable[[str | None], tuple[pd.DataFrame, str | None]]) -> pd.DataFrame:
+    """All pages of a list, one after the other; `read(cursor)` gives the rows of a page and the next cursor, None at the end.
 
-    `attrs["cut"]` is the number of rows after which it was cut, absent if nothing is missing.
+    `attrs["cut"]` is the number of rows after which ROWS or SECONDS cut it, absent if nothing is missing.
     """
-    wanted = jobs_query.filter_of(viewer, subject, when, fold=False)
-    cursor: str | None = None
     found: list[pd.DataFrame] = []
-    rows, until, cut = 0, time.monotonic() + SECONDS, False
+    cursor, rows, until = None, 0, time.monotonic() + SECONDS
     while True:
-        page = jobs_page(sources, viewer=viewer, filter=wanted, order=subject.order, descending=not subject.ascending, cursor=cursor, limit=AT_ONCE)
-        used = with_use(sources, viewer, page.frame, when, steps=STEPS)
-        found.append(written(used[used["to_act"] > 0] if subject.waste else used))
-        rows, cursor = rows + len(found[-1]), page.next
+        part, cursor = read(cursor)
+        found.append(part)
+        rows += len(part)
         cut = cursor is not None and (rows >= ROWS or time.monotonic() > until)
         if cursor is None or cut:
             break
     frame = pd.concat([part for part in found if len(part)] or found[:1], ignore_index=True)
     if cut:
         frame.attrs["cut"] = len(frame)
-    return {"jobs": frame}
+    return frame
+
+
+def exported(sources: Sources, viewer: Viewer, subject: jobs_query.JobsView, when: TimeRange) -> Frames:
+    """Frame jobs: every job that fits the filters, one row a job or array task, in the list's order (see written, all_pages)."""
+    wanted = jobs_query.filter_of(viewer, subject, when, fold=False)
+
+    def read(cursor: str | None) -> tuple[pd.DataFrame, str | None]:
+        page = jobs_page(sources, viewer=viewer, filter=wanted, order=subject.order, descending=not subject.ascending, cursor=cursor, limit=AT_ONCE)
+        used = with_use(sources, viewer, page.frame, when, steps=STEPS)
+        return written(used[used["to_act"] > 0] if subject.waste else used), page.next
+
+    return {"jobs": all_pages(read)}
