@@ -12,7 +12,7 @@ from components import parts
 from components.charts import counters, cpu, disk, gpu, lustre, memory, network, power, processes
 from components.links import link
 from components.needs import metrics
-from components.present import Names
+from components.present import Names, plain_text
 from components.records import About, Block, Figure, Frames, Need, Page, Panel, Section
 from components.text import N_, _
 from core.errors import TurtleError
@@ -151,9 +151,10 @@ def head(sources: Sources, viewer: Viewer, subject: JobSubject, when: TimeRange)
     found = job_query.the_runs(sources, viewer, subject)
     shown = job_query.the_run(sources, viewer, subject)
     person = "" if shown.user == viewer.name else str(Names(viewer, sources.settings).person(shown.user))
+    title = str(plain_text(shown.name))
     if job_query.is_array(sources, viewer, subject):
-        return shown.name, job_array.head(shown, subject, viewer, sources.settings, when, person), job_array.KEYS
-    return shown.name, job_head.head(found, shown, viewer, sources.settings, when, person), keys_of(shown, sources.settings)
+        return title, job_array.head(shown, subject, viewer, sources.settings, when, person), job_array.KEYS
+    return title, job_head.head(found, shown, viewer, sources.settings, when, person), keys_of(shown, sources.settings)
 
 
 def span(sources: Sources, viewer: Viewer, subject: JobSubject, now: int) -> tuple[int, int]:

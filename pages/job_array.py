@@ -14,6 +14,7 @@ from components import format as fmt
 from components import graph, parts
 from components.links import link
 from components.parts import choice
+from components.present import plain_text
 from components.records import About, Block, Figure, Frames, Panel, Section
 from components.table import Column, pick_bar, picker, table
 from components.text import N_, _
@@ -114,7 +115,7 @@ def memory_peaks(sources: Sources, viewer: Viewer, ids: list[int]) -> dict[int, 
 
 def head(run: Run, subject: JobSubject, viewer: Viewer, settings: Settings, when: TimeRange, person: str = "") -> html.Div:
     """Title of an array's page."""
-    name = html.H1(run.name or _("(no name)"), className="tt-job-name")
+    name = html.H1(plain_text(run.name) or _("(no name)"), className="tt-job-name")
     back = parts.page_link([parts.icon("list-task"), html.Span(_("In the list"))], link(settings, "/jobs", id=str(subject.job)), "tt-btn")
     led = ways(run, viewer, settings, when.now, person)
     said = [part for part in (_("array %(id)s", id=subject.job), led["person"], led["account"], run.partition) if part]

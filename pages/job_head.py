@@ -12,6 +12,7 @@ from analysis.findings import Finding
 from components import format as fmt
 from components import parts
 from components.links import link
+from components.present import plain_text
 from components.records import About, Frames
 from components.section_layout import anchor
 from components.text import N_, _, error_sentence, ngettext
@@ -46,7 +47,7 @@ def title_row(run: Run, viewer: Viewer, settings: Settings, now: int, person: st
         [parts.icon("arrow-left-right"), html.Span(_("Compare"))],
         link(settings, "/jobs/compare", ids=plain_id(run)), "tt-btn",
     )
-    title = html.H1(run.name or _("(no name)"), className="tt-job-name")
+    title = html.H1(plain_text(run.name) or _("(no name)"), className="tt-job-name")
     return html.Div(
         [
             html.Div([title, parts.state_badge(run.state), html.Span(about, className="tt-muted")], className="tt-title"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.links import account_link, node_link, user_link
+from components.present import plain_text
 from components.text import _, ngettext
 from core.gpus import model_of
 from core.settings import Settings
@@ -42,7 +43,7 @@ def ways(run: Run, viewer: Viewer, settings: Settings, now: int, person: str = "
         nodes += [", ", shown] if nodes else [shown]
     return {
         "person": user_link(settings, run.user, person) if person and viewer.is_staff else person,
-        "account": account_link(settings, run.account) if viewer.sees_account(run.account) else run.account,
+        "account": account_link(settings, run.account, plain_text(run.account)) if viewer.sees_account(run.account) else plain_text(run.account),
         "nodes": [*nodes, "…"] if len(run.hosts) > MOST_NODES else nodes,
     }
 
@@ -53,7 +54,7 @@ def about_line(run: Run, viewer: Viewer, settings: Settings, now: int, person: s
     nodes = ngettext("%(num)s node", "%(num)s nodes", run.nodes)
     size = [nodes, *([" (", *led["nodes"], ")"] if led["nodes"] else [])]
     cores = ngettext("%(num)s core", "%(num)s cores", run.cores)
-    said = [[_("job %(id)s", id=run.job_id)], [led["person"]], [led["account"]], [run.partition], size, [cores], [gpu_text(run, settings)]]
+    said = [[_("job %(id)s", id=run.job_id)], [led["person"]], [led["account"]], [plain_text(run.partition)], size, [cores], [gpu_text(run, settings)]]
     shown: list[Any] = []
     for part in said:
         if any(part):
