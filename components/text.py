@@ -67,6 +67,7 @@ WHY = {
     Why.NO_DATA: N_("Nothing was measured in this period. Try a longer time range."),
     Why.NOT_HERE: N_("Nothing of this was measured for this job or on its nodes."),
     Why.NOT_APPLICABLE: N_("This does not apply here."),
+    Why.SPARSE: N_("The measurements of this time are too far apart for so short a range: choose a longer one."),
     Why.NOT_SUMMARISED: N_("Jobs ended in this period, but none of them is summarised yet: the command “app.py summarise” does that."),
 }
 

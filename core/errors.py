@@ -32,6 +32,7 @@ class Why(enum.StrEnum):
     NO_DATA = "no_data"  # everything works; nothing happened in this period
     NOT_HERE = "not_here"  # others have it; this job and its nodes had none of it in all their time
     NOT_APPLICABLE = "not_applicable"
+    SPARSE = "sparse"  # measured, but the points are further apart than a rate over this range needs
     NOT_SUMMARISED = "not_summarised"  # runs ended, and `app.py summarise` has not come to any of them
 
 

@@ -51,7 +51,15 @@ def cpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> 
     settings, known = sources.settings, tried(lambda: node_query.jobs(sources, viewer, subject, when))
     batches = (node_batches.by_job(settings, "cores", people=_many(known)), node_batches.modes(settings))
     found = ask(sources, viewer, subject, batches, when)
-    return _said({"cores": _by_job(viewer, found[batches[0].key], known), "modes": found[batches[1].key]})
+    cores, modes = (_rates(found[batch.key], level, whole) for batch, level, whole in zip(batches, ("job", "mode"), ("allocated", "all"), strict=True))
+    return _said({"cores": _by_job(viewer, cores, known), "modes": modes})
+
+
+def _rates(frame: Any, level: str, whole: str) -> Any:
+    """The frame; an error where the counters are there, as what is counted of them tells, but no rate could be made of them."""
+    if isinstance(frame, TurtleError) or set(frame.columns.get_level_values(level)) != {whole}:
+        return frame
+    return NoData(Why.SPARSE, level)
 
 
 def memory(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

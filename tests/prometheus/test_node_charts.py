@@ -19,6 +19,7 @@ import pytest
 from components.charts import node as charts
 from components.present import present
 from components.records import About
+from core.errors import Why
 from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.sources import Sources
@@ -211,6 +212,15 @@ def test_a_rate_survives_samples_as_far_apart_as_the_steps(sources: Sources) -> 
     user = frame.loc[:, frame.columns.get_level_values("mode") == "user"].iloc[1:, 0]
     assert user.notna().all()
     assert float(user.iloc[-1]) == pytest.approx(2.5)
+
+
+def test_a_range_too_short_for_its_samples_says_so(sources: Sources) -> None:
+    """Samples are sixty seconds apart: a rate over forty seconds finds none of them to compare, though there are some to count."""
+    dense = replace(sources, settings=sources.settings.model_copy(deep=True))
+    for exporter in ("node_exporter", "slurm-job-exporter"):
+        dense.settings.metrics.exporters[exporter] = dense.settings.exporter(exporter).model_copy(update={"scrape_seconds": 10})
+    found = node_series.cpu(dense, ADA, N1, TimeRange(start=END - 200, end=END, now=END, points=60))
+    assert [found[name].why for name in ("modes", "cores")] == [Why.SPARSE, Why.SPARSE]
 
 
 def test_gpu_bars_are_one_s_own(sources: Sources) -> None:
