@@ -14,7 +14,7 @@ from components.links import link, user_link
 from components.records import About, Block, Frames, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence
-from core.errors import NotFound, TurtleError
+from core.errors import NoData, NotFound, TurtleError, Why
 from core.narrow import Narrow
 from core.subjects import Subject
 from core.timerange import TimeRange
@@ -28,7 +28,7 @@ KINDS = ("core", "gpu", "tb")
 UNITS = {"core": N_("core-hours"), "gpu": N_("GPU-hours"), "tb": N_("TiB-hours")}
 # short, so that three kinds fit beside each other; a phone keeps only what was wasted of the first
 TITLES = {"core": N_("Core-h"), "gpu": N_("GPU-h"), "tb": N_("TiB-h")}
-WASTED = {"core": N_("Core-h wasted"), "gpu": N_("wasted"), "tb": N_("wasted")}
+WASTED = {"core": N_("Core-h wasted"), "gpu": N_("Wasted"), "tb": N_("Wasted")}
 HELPS = {
     "core": N_("Core-hours allocated to all runs that ended in this period"), "gpu": N_("GPU-hours allocated to all runs that ended in this period"),
     "tb": N_("TiB-hours of memory allocated to all runs that ended in this period"),
@@ -57,9 +57,18 @@ def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -
             {"members": lambda: totals(sources, by=("user",), **asked), "coverage": lambda: coverage(sources, **asked)}, 9.0, "portal"
         )
     )
+    if isinstance(found["members"], pd.DataFrame) and found["members"].empty:
+        found["members"] = why_none(found["coverage"], found["members"])
     if isinstance(found["members"], pd.DataFrame):
         found["members"] = ordered(unsorted(sources, viewer, subject, found["members"]))
     return {"who": who(sources, viewer, subject.id), **found}
+
+
+def why_none(covered: Any, empty: pd.DataFrame) -> pd.DataFrame | TurtleError:
+    """What stands for empty totals: the frame itself where nothing ended, else the reason why they are empty."""
+    if isinstance(covered, TurtleError):
+        return covered
+    return NoData(Why.NOT_SUMMARISED, "job_facts") if covered[1] and not covered[0] else empty
 
 
 def ordered(members: pd.DataFrame) -> pd.DataFrame:
@@ -147,7 +156,7 @@ def _person(row: dict[str, Any], about: About) -> Any:
 def _wasted(row: dict[str, Any], key: str, most: float) -> Any:
     value = row[key]
     bar = parts.meter(share(value, most), "waste")
-    return html.Div([fmt.number(value), bar], title=_("%(share)s of what was held", share=fmt.percent(share(value, row[key.replace("_wasted", "_judged")]))))
+    return html.Div([fmt.number(value), bar], title=_("%(share)s of what was allocated", share=fmt.percent(share(value, row[key.replace("_wasted", "_judged")]))))
 
 
 def _efficiency(value: float) -> Any:
@@ -160,14 +169,14 @@ def _kind(frame: pd.DataFrame, kind: str) -> list[Column]:
     most = float(frame[f"{kind}_hours_wasted"].max())
     return [
         Column(key=f"{kind}_hours", title=TITLES[kind], kind="number", help=HELPS[kind]),
-        Column(key=f"{kind}_hours_used", title=N_("used"), kind="number", help=N_("Used by the runs whose use is known")),
+        Column(key=f"{kind}_hours_used", title=N_("Used"), kind="number", help=N_("Used by the runs whose use is known")),
         Column(
             key=f"{kind}_hours_wasted", title=WASTED[kind], kind="bar", phone=kind == "core", draw=lambda row: _wasted(row, f"{kind}_hours_wasted", most),
             help=N_("Held and not used, run by run, so never negative; the bar compares members"),
         ),
         Column(
-            key=f"{kind}_share", title=N_("used %"), kind="percent", draw=lambda row: _efficiency(row[f"{kind}_share"]),
-            help=N_("Used part of what was held, all runs together"),
+            key=f"{kind}_share", title=N_("Used %"), kind="percent", draw=lambda row: _efficiency(row[f"{kind}_share"]),
+            help=N_("Used part of what was allocated, all runs together"),
         ),
     ]  # fmt: skip
 
@@ -197,13 +206,13 @@ def draw_members(frames: Frames, about: About) -> Any:
 
 
 HELP = N_(
-    "What each member's runs held, used and wasted. Cores: CPU time. GPUs: the share of time in which they computed. Memory: the highest use "
+    "What each member's runs were allocated, used and wasted. Cores: CPU time. GPUs: the share of time in which they computed. Memory: the highest use "
     "of each run. The file has the same figures with more digits."
 )
 MEMBERS = Section(
     key="members", title=N_("Members"), query=query, export=exported, access=MEMBER_OR_STAFF, eager=True,
     blocks=(
         Block(key="most", title="", draw=draw_most, bare=True, height=60),
-        Block(key="members", title=N_("Held, used and wasted by member"), draw=draw_members, csv="members", height=300, help=HELP),
+        Block(key="members", title=N_("Allocated, used and wasted by member"), draw=draw_members, csv="members", height=300, help=HELP),
     ),
 )  # fmt: skip

@@ -70,7 +70,7 @@ def use_cell(row: dict[str, Any], used: str, whole: str, given: str, unit: str, 
     text = _("%(part)s of %(whole)s", part=fmt.bytes_(uses), whole=fmt.bytes_(has)) if unit == "B" else fmt.of(uses, has, unit)
     amount = fmt.bytes_(gave) if unit == "B" else fmt.number(gave)
     words = _("%(amount)s given to jobs", amount=amount) if gave == gave else text
-    cell = html.Div([html.Span(text), _split(uses, gave, has, words)], className="tt-use-now", title=words)
+    cell = html.Div([html.Span(text), _split(uses, gave, has, words)], className="tt-use-now tt-use-bytes" if unit == "B" else "tt-use-now", title=words)
     return html.Div([cell, line], className="tt-use")
 
 
