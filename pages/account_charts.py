@@ -30,6 +30,7 @@ from datasources.slurm.accounts import account_name
 from datasources.slurm.accounts_limits import limits
 from datasources.sources import Sources
 from pages.account_names import who
+from pages.accounts_view import standing
 
 log = logging.getLogger(__name__)
 PRIORITY_SPAN = 90 * DAY  # fairshare forgets slowly
@@ -115,25 +116,6 @@ def _before(series: pd.Series, seconds: int) -> float:
     return float(near.iloc[-1]) if len(near) else math.nan
 
 
-def _meaning(now: float) -> tuple[str, str]:
-    """(sentence on what LevelFS means, tone)."""
-    if math.isinf(now):
-        return _("LevelFS is infinite: nobody used this account lately, so its next jobs come before those of accounts in use."), "info"
-    if now >= 1:
-        said = _(
-            "LevelFS is %(value)s: the account used %(part)s of its share lately. Above 1, its jobs come before those of accounts below 1.",
-            value=fmt.number(now), part=fmt.percent(1 / now),
-        )  # fmt: skip
-        return said, "good"
-    if now <= 0:
-        return _("LevelFS is 0: the account has no share, so its jobs come after all others."), "warn"
-    said = _(
-        "LevelFS is %(value)s: the account used %(times)s times its share lately, so its jobs wait for those of accounts above it. It "
-        "rises again as past use is forgotten.", value=fmt.number(now), times=fmt.number(1 / now, 2),
-    )  # fmt: skip
-    return said, "warn"
-
-
 def draw_meaning(frames: Frames, about: About) -> Any:
     """What the account's priority means now, and how it came to be."""
     frame = frames["levelfs"]
@@ -142,9 +124,10 @@ def draw_meaning(frames: Frames, about: About) -> Any:
     known = pd.Series(dtype=float) if frame.columns.empty else frame.iloc[:, 0].dropna()
     if known.empty:
         return parts.notice(_("LevelFS of this account was not measured in this period."), "info")
-    sentence, tone = _meaning(float(known.iloc[-1]))
+    now = float(known.iloc[-1])
+    tone, sentence = standing(now)
     earlier = _before(known, 7 * DAY)
-    said = [sentence]
+    said = [_("LevelFS is %(value)s.", value=fmt.number(now)), sentence]
     if not math.isnan(earlier):
         said.append(_("A week before it was %(value)s.", value=fmt.number(earlier)))
     infinite = float(np.isinf(known).mean())

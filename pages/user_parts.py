@@ -21,6 +21,7 @@ from core.errors import TurtleError
 from core.settings import Settings
 from core.viewer import Viewer
 from datasources.slurm.person import Person
+from pages.accounts_view import standing, standing_word
 from pages.jobs import use_tiles
 from pages.jobs_list import MOST_COMPARED
 from pages.jobs_list import columns as job_columns
@@ -145,19 +146,11 @@ def draw_jobs(frames: Frames, about: About) -> Any:
     return html.Div([shown, html.Div(foot, className="tt-foot-link") if len(frame) or not frames["complete"] else None])
 
 
-def level_words(value: float) -> str:
-    """What a LevelFS means now."""
-    if value != value:
-        return ""
-    if value >= 1.1:
-        return _("under its share: jobs start sooner")
-    return _("about its share") if value > 0.9 else _("over its share: jobs wait longer")
-
-
 def _level_cell(row: dict[str, Any]) -> Any:
     if row["levelfs"] != row["levelfs"]:
         return fmt.NONE
-    return html.Div([fmt.number(row["levelfs"], 3), html.Div(level_words(row["levelfs"]), className="tt-muted tt-small")])
+    word = html.Div(standing_word(row["levelfs"]), className="tt-muted tt-small")
+    return html.Div([fmt.number(row["levelfs"], 3), word], title=standing(row["levelfs"])[1])
 
 
 def _held_cell(mine: int, whole: int) -> Any:

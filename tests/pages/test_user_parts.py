@@ -25,7 +25,7 @@ from core.viewer import Viewer
 from datasources.slurm.cluster import Amount, Use
 from datasources.slurm.people import ViewerFacts
 from datasources.slurm.person import Person
-from pages import user, user_parts, user_query, user_quota
+from pages import accounts_view, user, user_parts, user_query, user_quota
 from tests.pages.test_jobs_pages import texts
 
 DAY, GIB = 86400, 1024**3
@@ -156,9 +156,9 @@ def test_findings_by_kind_with_what_they_cost() -> None:
     assert "Nothing to improve" in texts(user_parts.draw_findings({"groups": [], "cut": False}, about()))
 
 
-@pytest.mark.parametrize(("value", "words"), [(2.0, "sooner"), (1.0, "about its share"), (0.2, "longer"), (math.nan, "")])
-def test_what_levelfs_means(value: float, words: str) -> None:
-    assert words in user_parts.level_words(value)
+@pytest.mark.parametrize(("value", "words"), [(2.0, "under its share"), (1.0, "about its share"), (0.2, "over its share"), (math.inf, "unused")])
+def test_levelfs_is_told_in_the_words_of_the_accounts_pages(value: float, words: str) -> None:
+    assert words == accounts_view.standing_word(value) and words in texts(user_parts._level_cell({"levelfs": value}))
 
 
 def trend(owners: list[str], limits: list[float]) -> pd.DataFrame:
@@ -206,7 +206,7 @@ def test_accounts_with_what_is_held_now() -> None:
         "default": True, "coordinator": False, "my_running": 2, "my_pending": 3,
     }  # fmt: skip
     said = " ".join(texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row])}, about())).replace("\u00a0", " ").split())
-    assert "def-a default" in said and "0.45 over its share: jobs wait longer" in said and "6 of 24" in said
+    assert "def-a default" in said and "0.45 over its share" in said and "6 of 24" in said
     assert "GPUs now" not in said and "coordinator" not in said
     assert "GPUs now" in texts(user_parts.draw_accounts({"accounts": pd.DataFrame([row | {"gpus": 4}])}, about()))
 
