@@ -23,8 +23,13 @@ from datasources.slurm.nodes import nodes_now
 from datasources.sources import Sources
 from pages import node_head, node_query, node_series, node_tables
 from pages.node_query import NodeView
+from pages.top_common import exported
 
 SHOWN_DAYS = 1
+# what the columns of the files are counted in
+UNITS = {
+    "start": "UTC", "end": "UTC", "lasted": "s", "memory": "bytes", "cores_used": "cores", "memory_used": "bytes", "gpus_used": "fully used GPUs",
+}  # fmt: skip
 
 
 def notes(frames: Frames, about: About) -> Any:
@@ -93,7 +98,7 @@ SECTIONS = (
         ),
     ),
     _section(
-        "running", N_("Runs now"), node_query.running, needs=needs_of(node_batches.running(PLAIN)),
+        "running", N_("Runs now"), node_query.running, export=exported(node_query.running, UNITS), needs=needs_of(node_batches.running(PLAIN)),
         blocks=(Block(key="running", title=N_("Jobs on the node now"), draw=node_tables.running, csv="running", height=180, help=RUNNING_HELP),),
     ),
     _section(
@@ -106,7 +111,7 @@ SECTIONS = (
     _section("network", N_("Network"), node_series.network, node.NETWORK, exporter="node_exporter"),
     _section("power", N_("Power"), node_series.power, node.POWER, exporter="redfish_exporter"),
     _section(
-        "events", N_("Out of service"), node_query.events,
+        "events", N_("Out of service"), node_query.events, export=exported(node_query.events, UNITS),
         blocks=(Block(key="events", title=N_("Down, drained and reserved"), draw=node_tables.events, csv="events", height=160, help=EVENTS_HELP),),
     ),
 )  # fmt: skip

@@ -71,7 +71,7 @@ def memory(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) 
 
 
 def gpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`gpu_use`, `gpu_occupancy`, `gpu_tensor` (%), `gpu_memory`, `gpu_size` (bytes), `gpu_power` (mW): levels gpu, gpu_type."""
+    """`gpu_use`, `gpu_occupancy`, `gpu_tensor` (%), `gpu_memory`, `gpu_size` (bytes), `gpu_power` (W): levels gpu, gpu_type."""
     frame = gpu_gauges(sources, viewer, subject, when)
     metrics = {
         "gpu_use": "utilization_gpu", "gpu_occupancy": "sm_occupancy_gpu", "gpu_tensor": "tensor_gpu",
@@ -87,12 +87,18 @@ def gpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> 
 
 
 def _gpu_power(frame: pd.DataFrame, viewer: Viewer) -> Any:
-    """Power of each GPU: for staff of every card, for others as their jobs held them: a card's power is the use of whoever holds it."""
+    """Watts of each GPU: for staff of every card, for others as their jobs held them: a card's power is the use of whoever holds it."""
     cards = job_frames.part(frame, metric="nvidia_gpu_power_usage_milliwatts")
-    if viewer.is_staff and not cards.columns.empty:
-        return job_frames.summed(cards, "gpu", "gpu_type")
     drawn = job_frames.part(frame, metric="slurm_job_power_gpu")
-    return NoData(Why.NO_DATA, "power_gpu") if drawn.columns.empty else node_frames.gpus_of(drawn, viewer)
+    if viewer.is_staff and not cards.columns.empty:
+        found = job_frames.summed(cards, "gpu", "gpu_type")
+    elif drawn.columns.empty:
+        return NoData(Why.NO_DATA, "power_gpu")
+    else:
+        found = node_frames.gpus_of(drawn, viewer)
+    watts = found / 1000  # the exporters count milliwatts
+    watts.attrs = dict(found.attrs)
+    return watts
 
 
 def disk(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

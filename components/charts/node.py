@@ -154,12 +154,10 @@ def gpu_memory(frame: pd.DataFrame, about: About) -> Figure:
 
 def gpu_power(frame: pd.DataFrame, about: About) -> Figure:
     """Watts of each card, with the idle power and the limit of the model where all are of one."""
-    watts = frame / 1000
-    watts.attrs = dict(frame.attrs)
     models = {model_of(str(kind), about.settings.gpus) for kind in frame.columns.get_level_values("gpu_type")}
     limits, idle = {model.watts for model in models if model.watts}, {model.idle_watts for model in models if model.idle_watts}
     limit = limits.pop() if len(limits) == 1 else None
-    traces = graph.lines(watts, _gpu_names(frame, about))
+    traces = graph.lines(frame, _gpu_names(frame, about))
     if len(idle) == 1 and traces:
         traces.append(graph.constant(idle.pop(), _("idle"), traces[0], role="muted", width=1.0))
     return graph.figure(traces, unit="W", about=about, y_max=limit, limit=limit)

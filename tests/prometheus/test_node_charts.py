@@ -164,7 +164,8 @@ def test_gpus_of_others_are_a_mean_of_several_people_and_idle_cards_are_measured
     assert rest[rest.index > pd.Timestamp(START + 5500, unit="s", tz="UTC")].eq(40.0).all()
     staff = node_series.gpu(sources, ADA, N1, WHEN)
     assert {column[0] for column in last(staff["gpu_use"])} == {"0", "1", "3"}
-    assert {column[0]: value for column, value in last(staff["gpu_power"]).items()} == {"0": 300_000, "1": 120_000, "2": 55_000}
+    assert {column[0]: value for column, value in last(staff["gpu_power"]).items()} == {"0": 300, "1": 120, "2": 55}
+    assert staff["gpu_power"].attrs["unit"] == "W"  # what the file's head says is what its numbers are
 
 
 def test_one_neighbour_s_gpus_are_nobody_else_s_to_see(sources: Sources) -> None:
