@@ -14,9 +14,12 @@ from dash import dcc, html
 from components import parts
 from components.links import link
 from components.text import N_, _
-from core.narrow import PARAMETERS, ClusterView
+from core.errors import TurtleError
+from core.narrow import PARAMETERS, ClusterView, Narrow
 from core.settings import Settings
 from core.viewer import Viewer
+from datasources.slurm.narrowed import unknown
+from datasources.sources import Sources
 
 TITLES = {"account": N_("Account"), "user": N_("Person"), "partition": N_("Partition"), "node": N_("Node")}
 HINTS = {"account": "", "user": N_("login"), "partition": "", "node": ""}
@@ -30,16 +33,34 @@ def filter_bar(
     viewer: Viewer | None = None,
     params: Mapping[str, str] | None = None,
     extra: Sequence[Any] = (),
+    sources: Sources | None = None,
 ) -> Any:
     """The bar of a page at `path`; None for people other than staff, who cannot narrow.
 
     `params`: further parameters that stay when the narrowing changes (default: the view's own that are set). `extra`: more fields of
     the page's own, put into the same form; their names must not be in `params`. The range and the refresh stay: the browser adds them.
+    `sources`: the bar also says which names accounting does not know; else the page has to.
     """
     if viewer is None or not viewer.is_staff:
         return None
     kept = {name: value for name, value in (params if params is not None else dict(view.extra)).items() if value and name not in PARAMETERS}
-    return bar(settings, Bar(path=path, given=view.narrow.query(), kept=kept, extra=extra))
+    drawn = bar(settings, Bar(path=path, given=view.narrow.query(), kept=kept, extra=extra))
+    return html.Div([drawn, not_known(sources, viewer, view.narrow)]) if sources is not None else drawn
+
+
+def not_known(sources: Sources, viewer: Viewer, narrow: Narrow) -> Any:
+    """A notice for names of the narrowing that nobody has; None where all are known or accounting cannot say."""
+    try:
+        missing = unknown(sources, viewer=viewer, narrow=narrow) if narrow else ()
+    except TurtleError:
+        return None  # the page's sections say that accounting does not answer
+    return parts.notice(sentence_of(narrow, missing), "warn") if missing else None
+
+
+def sentence_of(narrow: Narrow, missing: Sequence[str]) -> str:
+    """What is said of parameters whose names accounting does not know."""
+    given = narrow.query()
+    return " ".join(_("Accounting knows no %(kind)s “%(name)s”.", kind=_(TITLES[key]).lower(), name=given[key]) for key in missing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,8 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.charts import user as charts
+from components.filterbar import not_known
+from components.links import link
 from components.needs import PLAIN, needs_of
 from components.records import About, Block, Frames, Need, Page, Section
 from components.text import N_, _, error_sentence
@@ -60,9 +62,21 @@ def head(sources: Sources, viewer: Viewer, subject: JobsView, when: TimeRange) -
     name = jobs_query.whose(viewer, subject)
     if name is None:
         title = _everybodys(subject)
-        return title, html.H1(title), ("list",)
+        return title, html.Div([html.H1(title), *_staffs(sources, viewer, subject)]), ("list",)
     title = _("My jobs") if name == viewer.name else _("Jobs of %(name)s", name=name)
-    return title, html.H1(title), None
+    return title, html.Div([html.H1(title), *_staffs(sources, viewer, subject)]), None
+
+
+def _staffs(sources: Sources, viewer: Viewer, subject: JobsView) -> list[Any]:
+    """What only staff are told: names nobody has, and that a list narrowed without a person is of their own jobs."""
+    narrow = jobs_query.narrow_of(subject)
+    if not viewer.is_staff or not narrow:
+        return []
+    said = [not_known(sources, viewer, narrow)]
+    if not subject.user:
+        every = link(sources.settings, "/jobs", **subject.query(user=jobs_query.EVERYBODY), **dict(subject.span))
+        said.append(html.P([_("These are your own jobs."), " ", parts.page_link(_("Everybody's that fit"), every)], className="tt-head-sub"))
+    return said
 
 
 def _everybodys(subject: JobsView) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from components.records import Frames
 from core.errors import NoData, NotFound, TurtleError, Why
+from core.narrow import Narrow
 from core.subjects import Subject, parse_jobs, user
 from core.timerange import TimeRange
 from core.viewer import Viewer
@@ -78,6 +79,12 @@ def subject_of(params: Mapping[str, str]) -> JobsView:
         id=wanted, user=wanted, states=states, ids=ids, waste=params.get("waste") == "1", order=order if order in ORDERS else "submit",
         ascending=params.get("asc") == "1", cursor=params.get("cursor", ""), timed=bool(span), span=span, **texts,
     )
+
+
+def narrow_of(subject: JobsView) -> Narrow:
+    """What the list is narrowed to, as on the pages of the cluster."""
+    person = "" if subject.user == EVERYBODY else subject.user
+    return Narrow(account=subject.account, user=person, partition=subject.partition, node=subject.node)
 
 
 def whose(viewer: Viewer, subject: JobsView) -> str | None:

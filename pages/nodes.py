@@ -34,7 +34,7 @@ def head(sources: Sources, viewer: Viewer, subject: ClusterView, when: TimeRange
     """The title and, for staff, the bar that narrows."""
     title = _("Nodes") if viewer.is_staff else _("Nodes of my jobs")
     kept = {name: value for name, value in subject.extra if value and name not in ("page", "from", "to")}
-    bar = filter_bar(sources.settings, subject, "/nodes", viewer=viewer, params=kept)
+    bar = filter_bar(sources.settings, subject, "/nodes", viewer=viewer, params=kept, sources=sources)
     return title, html.Div([html.H1(title), bar]) if bar is not None else html.H1(title), None
 
 

@@ -9,7 +9,7 @@ from dash import html
 
 from components import format as text
 from components import graph, parts
-from components.filterbar import TITLES
+from components.filterbar import TITLES, sentence_of
 from components.links import link
 from components.needs import PLAIN, needs_of
 from components.records import About, Block, Figure, Frames, Panel, Section
@@ -65,8 +65,7 @@ def draw_now(frames: Frames, about: About) -> Any:
     missing, part = frames["unknown"], frames["part"]
     narrow: Narrow = about.subject.narrow
     if not isinstance(missing, TurtleError) and missing:
-        said = [_("Accounting knows no %(kind)s “%(name)s”.", kind=_(TITLES[key]).lower(), name=narrow.query()[key]) for key in missing]
-        return html.Div(parts.empty(" ".join(said), "signpost"), className="tt-card")
+        return html.Div(parts.empty(sentence_of(narrow, missing), "signpost"), className="tt-card")
     if isinstance(part, TurtleError):
         return html.Div(parts.empty(error_sentence(part), "plug", "warn"), className="tt-card")
     waiting = _("· %(pending)s waiting", pending=text.number(part.pending)) if part.pending is not None else ""
@@ -91,7 +90,7 @@ def use_query(sources: Sources, viewer: Viewer, subject: ClusterView, when: Time
     narrow = held(viewer, subject)
     missing = unknown(sources, viewer=viewer, narrow=narrow)
     if missing:
-        return dict.fromkeys(narrow_batches.KINDS, NoData(Why.NO_DATA, "narrowing"))
+        return dict.fromkeys(narrow_batches.KINDS, NoData(Why.NOT_APPLICABLE, "narrowing"))
     told = narrow_batches.told(narrow)
     batch = narrow_batches.recorded(sources.settings)
     if told == ("partition",):

@@ -60,7 +60,7 @@ def head(path: str, title: str, intro: str) -> Head:
         above = [
             html.H1(_(title)), html.P(_(intro), className="tt-head-sub"),
             html.Nav(tabs, className="tt-runs", **{"aria-label": _("Tables of the largest users")}),
-            filter_bar(sources.settings, view, path, viewer=viewer),
+            filter_bar(sources.settings, view, path, viewer=viewer, sources=sources),
         ]  # fmt: skip
         return _(title), html.Div(above), None
 

@@ -12,9 +12,11 @@ from plotly.utils import PlotlyJSONEncoder
 
 from components import links
 from components.filterbar import Bar, bar, filter_bar
+from core.errors import SourceDown
 from core.narrow import EVERYTHING, ClusterView, Narrow, view_of
 from core.settings import Settings
 from core.viewer import PUBLIC, Viewer
+from pages import jobs
 from pages.jobs_filters import filters
 from pages.jobs_query import subject_of
 from tests.access.asker import walk
@@ -49,6 +51,24 @@ def test_narrowing_holds_for_staff_alone() -> None:
     view = view_of({"account": "def-a", "node": "c1"})
     assert view.holds(ADA) == Narrow(account="def-a", node="c1")
     assert view.holds(MIRA) == view.holds(PUBLIC) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [((), None), (("account", "node"), "Accounting knows no account “def-%”. Accounting knows no node “a b"), (SourceDown("slurm"), None)],
+)
+def test_names_nobody_has_are_said_beside_the_bar(monkeypatch: pytest.MonkeyPatch, missing: Any, said: str | None) -> None:
+    """Once, as text; and where accounting does not answer, the page's own sections say so."""
+
+    def unknown(sources: Any, *, viewer: Viewer, narrow: Any) -> Any:
+        if isinstance(missing, Exception):
+            raise missing
+        return missing
+
+    monkeypatch.setattr("components.filterbar.unknown", unknown)
+    view = view_of({"account": "def-%", "node": "a b\"<i>", "partition": "cpu"})
+    drawn = str(filter_bar(Settings(), view, "/top", viewer=ADA, sources=object()).to_plotly_json())
+    assert (said in drawn) if said else ("knows no" not in drawn)
 
 
 def test_fields_chips_and_ways_out() -> None:
@@ -127,3 +147,17 @@ def test_links_lead_only_where_a_page_is(make: Any, module: str, path: str) -> N
 def test_points_of_a_chart_below_a_base_path() -> None:
     settings = Settings.model_validate({"server": {"base_path": "/turtle/"}})
     assert links.points(settings, "/node/", ["c1", "c2"]) == {"base": "/turtle/node/", "names": ["c1", "c2"]}
+
+
+def test_staff_are_told_whose_jobs_a_narrowed_list_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address without a person is of one's own jobs: the way to everybody's is beside it; for others nothing changes."""
+    monkeypatch.setattr("components.filterbar.unknown", lambda sources, *, viewer, narrow: ())
+    sources = SimpleNamespace(settings=SETTINGS)
+
+    def head(viewer: Viewer, **params: str) -> Any:
+        return jobs.head(sources, viewer, subject_of(params), None)[1]  # type: ignore[arg-type]
+
+    assert ways(head(ADA, account="def-a", **{"from": "now-7d", "to": "now"})) == [("/jobs", {"user": "*", "account": "def-a", "from": "now-7d", "to": "now"})]
+    for params in ({}, {"user": "*", "account": "def-a"}, {"user": "ada", "account": "def-a"}):
+        assert ways(head(ADA, **params)) == []
+    assert ways(head(MIRA, account="def-a")) == []
