@@ -14,12 +14,12 @@ from components.links import link, user_link
 from components.records import About, Block, Frames, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence
-from core.errors import NoData, NotFound, TurtleError, Why
+from core.errors import NoData, TurtleError, Why
 from core.narrow import Narrow
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import share
-from core.viewer import MEMBER_OR_STAFF, Viewer
+from core.viewer import MEMBER_OR_STAFF, Viewer, only_members
 from datasources.portal.totals import coverage, totals
 from datasources.sources import Sources
 from pages.account_names import unsorted, who
@@ -49,8 +49,7 @@ def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -
 
     `who`: see account_names. `coverage`: (runs summarised, runs ended) or an error. Raises NotFound unless the viewer may see the account.
     """
-    if not viewer.sees_account(subject.id):
-        raise NotFound(f"account {subject.id}")
+    only_members(viewer, subject.id)
     asked = {"viewer": viewer, "since": when.start, "until": when.end, "narrow": Narrow(account=subject.id)}
     found: dict[str, Any] = dict(
         sources.pool.gather(

@@ -12,6 +12,7 @@ from components import parts
 from components.charts.nodes import MEASURES, grid_figure
 from components.filterbar import filter_bar
 from components.needs import PLAIN, needs_of
+from components.parts import choice
 from components.records import About, Block, Frames, Need, Page, Panel, Section
 from components.text import N_, _, error_sentence, ngettext
 from core.narrow import ClusterView
@@ -22,7 +23,7 @@ from datasources.prometheus import nodes_batches
 from datasources.sources import Sources
 from pages import nodes_query
 from pages.nodes_frame import IN_SERVICE, STATES
-from pages.nodes_list import TONES, WORDS, choice, draw_list
+from pages.nodes_list import TONES, WORDS, draw_list
 from pages.nodes_query import FACETS, address
 
 FEW = 4  # nodes below which there is nothing to count or to map

@@ -11,6 +11,7 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.links import account_link, link, node_link
+from components.parts import choice
 from components.records import About, Frames
 from components.table import Column, table
 from components.text import N_, _, ngettext
@@ -151,11 +152,6 @@ def _partitions(row: dict[str, Any]) -> Any:
 def _accounts(row: dict[str, Any], about: About) -> Any:
     names = row["accounts"]
     return html.Span([part for name in names for part in (account_link(about.settings, name), " ")])
-
-
-def choice(text: Any, href: str, chosen: bool) -> Any:
-    """One of several addresses, marked if it is this one."""
-    return parts.page_link(text, href, "tt-choice tt-on" if chosen else "tt-choice")
 
 
 # columns whose heads sort all nodes → what by

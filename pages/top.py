@@ -52,6 +52,15 @@ def draw_compute_tiles(frames: Frames, about: About) -> Any:
 
 
 HELP_MEMORY_PEAK = N_("The highest so far of each job, added up; the file cache counts, so a program may need less")
+USED_CORES = Column(
+    key="cores_used", title=N_("Used cores"), kind="bar", draw=lambda row: common.used_cell(row, "cores_used", "cores", "", CORES),
+    help=N_("Cores busy over the last minutes, and their share of those allocated"),
+)
+PEAK_MEMORY = Column(
+    key="memory_peak", title=N_("Peak memory"), kind="bar", draw=lambda row: common.used_cell(row, "memory_peak", "memory", "B", MEMORY),
+    help=HELP_MEMORY_PEAK,
+)
+WASTING = Column(key="wasting", title=N_("Wasting"), phone=True, draw=common.wasting_cell, help=N_("What the colours mean is said below the table"))
 
 
 def compute_columns(about: About) -> tuple[Column, ...]:
@@ -60,13 +69,11 @@ def compute_columns(about: About) -> tuple[Column, ...]:
         common.person_column(about),
         common.account_column(about),
         Column(key="cores", title=N_("Allocated cores"), kind="number", phone=True, help=N_("Cores of running jobs, from accounting")),
-        Column(key="cores_used", title=N_("Used cores"), kind="bar", draw=lambda row: common.used_cell(row, "cores_used", "cores", "", CORES),
-               help=N_("Cores busy over the last minutes, and their share of those allocated")),
+        USED_CORES,
         Column(key="memory", title=N_("Allocated memory"), kind="bytes", help=N_("Memory of running jobs, from accounting")),
-        Column(key="memory_peak", title=N_("Peak memory"), kind="bar", draw=lambda row: common.used_cell(row, "memory_peak", "memory", "B", MEMORY),
-               help=HELP_MEMORY_PEAK),
+        PEAK_MEMORY,
         common.jobs_column(about),
-        Column(key="wasting", title=N_("Wasting"), phone=True, draw=common.wasting_cell, help=N_("What the colours mean is said below the table")),
+        WASTING,
     )  # fmt: skip
 
 
@@ -119,13 +126,11 @@ def gpu_columns(about: About) -> tuple[Column, ...]:
         Column(key="gpus_used", title=N_("Fully used GPUs"), kind="bar", draw=lambda row: common.used_cell(row, "gpus_used", "gpus_seen", "", *used),
                help=N_("Their utilisation added up: two half used GPUs count as one")),
         Column(key="cores", title=N_("Cores"), kind="number", help=N_("Cores allocated to the GPU jobs")),
-        Column(key="cores_used", title=N_("Used cores"), kind="bar", draw=lambda row: common.used_cell(row, "cores_used", "cores", "", CORES),
-               help=N_("Cores busy over the last minutes, and their share of those allocated")),
+        USED_CORES,
         Column(key="memory", title=N_("Memory"), kind="bytes", help=N_("Host memory allocated to the GPU jobs")),
-        Column(key="memory_peak", title=N_("Peak memory"), kind="bar", draw=lambda row: common.used_cell(row, "memory_peak", "memory", "B", MEMORY),
-               help=HELP_MEMORY_PEAK),
+        PEAK_MEMORY,
         common.jobs_column(about),
-        Column(key="wasting", title=N_("Wasting"), phone=True, draw=common.wasting_cell, help=N_("What the colours mean is said below the table")),
+        WASTING,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import html
 
-from analysis.waste import CORES, MEMORY, large_limit
+from analysis.waste import large_limit
 from components import format as fmt
 from components import parts
 from components.links import job_link, node_link
@@ -20,7 +20,7 @@ from core.viewer import STAFF
 from datasources.prometheus import top_batches
 from datasources.slurm.hosts import hosts
 from pages import top_common as common
-from pages.top import HELP_MEMORY_PEAK, SLURM
+from pages.top import PEAK_MEMORY, SLURM, USED_CORES
 from pages.top_query import memory_query
 
 FITS = {
@@ -72,11 +72,9 @@ def _fits_cell(row: dict[str, Any]) -> Any:
 def _measures() -> tuple[Column, ...]:
     return (
         Column(key="cores", title=N_("Cores"), kind="number", help=N_("Allocated cores")),
-        Column(key="cores_used", title=N_("Used cores"), kind="bar", draw=lambda row: common.used_cell(row, "cores_used", "cores", "", CORES),
-               help=N_("Cores busy over the last minutes, and their share of those allocated")),
+        USED_CORES,
         Column(key="memory", title=N_("Memory"), kind="bytes", help=N_("Memory allocated, from accounting")),
-        Column(key="memory_peak", title=N_("Peak memory"), kind="bar", draw=lambda row: common.used_cell(row, "memory_peak", "memory", "B", MEMORY),
-               help=HELP_MEMORY_PEAK),
+        PEAK_MEMORY,
     )  # fmt: skip
 
 
