@@ -186,8 +186,8 @@ def nodes_now(sources: Sources, *, viewer: Viewer, narrow: Narrow = EVERYTHING) 
     own nodes where the settings list them). Others: nodes that hold a job of theirs; who else is there is only a number.
     Columns: node, event (state in the accounting's words, "" if in service), reason, who (str, "" where not to be read), since
     (UTC s, float, NaN), partitions (tuple, of the jobs there), jobs, users (int, of everybody), accounts (tuple, staff only),
-    cores_alloc, memory_alloc (bytes), gpus_alloc (float: a job's amount divided evenly over its nodes). attrs: `own`, {node: jobs of the viewer};
-    `narrowed`, {node: jobs that fit `narrow`}.
+    cores_alloc, memory_alloc (bytes), gpus_alloc (float: a job's amount divided evenly over its nodes). attrs: `own`, {node: jobs of the viewer},
+    {} for staff.
     """
     db = database(sources)
     jobs = running(db)
@@ -203,7 +203,8 @@ def nodes_now(sources: Sources, *, viewer: Viewer, narrow: Narrow = EVERYTHING) 
     nothing = {"event": "", "since": float("nan"), "reason": "", "who": ""}
     rows = [{"node": node, **spells.get(node, nothing), **_held_on(there, viewer)} for node, there in by_node.items()]
     frame = frames.table(rows, NOW_COLUMNS, **NOW_KINDS)
-    frame.attrs |= {"own": _counted(mine, by_node), "narrowed": _counted(fit, by_node)}
+    # pandas copies attrs deeply at every step: what has an entry for each of thousands of nodes must not be among them
+    frame.attrs["own"] = {} if viewer.is_staff else _counted(mine, by_node)
     return frame
 
 

@@ -34,7 +34,7 @@ NONE |= {"cores_alloc": 0.0, "memory_alloc": 0.0, "gpus_alloc": 0.0}
 def now_of(**rows: dict[str, Any]) -> pd.DataFrame:
     """nodes_now's frame."""
     frame = frames.table([NONE | {"node": node} | row for node, row in rows.items()], NOW_COLUMNS, **NOW_KINDS)
-    frame.attrs |= {"own": {}, "narrowed": {}}
+    frame.attrs["own"] = {}
     return frame
 
 
