@@ -11,12 +11,13 @@ from dash import html
 from components import format as fmt
 from components import parts
 from components.charts import scheduling as charts
-from components.filterbar import Bar, bar
+from components.filterbar import Bar, bar, not_known
 from components.links import link
 from components.needs import PLAIN, needs_of
 from components.records import Block, Need, Page, Panel, Section
 from components.text import N_, _
 from core.errors import TurtleError
+from core.narrow import Narrow
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import STAFF, Viewer
@@ -57,7 +58,9 @@ def _said(view: SchedulingView, when: TimeRange) -> html.P:
         "Medians and percentiles come from counts in buckets and are at most 5 %% off.",
         first=_day(days.first), last=_day(days.last),
     )  # fmt: skip
-    return html.P(text, className="tt-head-sub")
+    cut = when.start // DAY < days.first
+    more = " " + _("A longer range is cut to its last %(count)s days.", count=query.MOST_DAYS) if cut else ""
+    return html.P(text + more, className="tt-head-sub")
 
 
 def head(sources: Sources, viewer: Viewer, subject: SchedulingView, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
@@ -79,7 +82,7 @@ def head(sources: Sources, viewer: Viewer, subject: SchedulingView, when: TimeRa
     above = [
         html.H1(_("Scheduling")), _said(subject, when), form,
         parts.notice(alone, "info") if other else None,
-        parts.notice(unknown, "warn") if unknown else None,
+        parts.notice(unknown, "warn") if unknown else not_known(sources, viewer, Narrow(partition=about.partition)),
     ]  # fmt: skip
     return _("Scheduling"), html.Div(above), () if unknown else None
 

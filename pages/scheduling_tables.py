@@ -15,7 +15,7 @@ from components.links import account_link, link
 from components.records import About, Frames
 from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
-from core.errors import TurtleError
+from core.errors import NoData, TurtleError
 
 LOW_LIMIT_USE = 0.2  # half of all runs need less than this of their limit: worth a word
 MANY_TIMEOUTS = 0.1
@@ -26,6 +26,11 @@ HELP_HELD = N_(
 )
 NOTHING = N_("No run of this began or ended in these days.")
 Draw = Callable[[Frames, About], Any]
+
+
+def _empty(error: TurtleError) -> Any:
+    """Why there is no table: no run at all is not a gap in what is measured."""
+    return parts.empty(_(NOTHING) if isinstance(error, NoData) and error.what == "jobs" else error_sentence(error))
 
 
 def _narrowed(about: About, text: str, **names: str) -> Any:
@@ -94,7 +99,7 @@ def wait_table(key: str, name: str) -> Draw:
     def draw(frames: Frames, about: About) -> Any:
         frame = frames[key]
         if isinstance(frame, TurtleError):
-            return parts.empty(error_sentence(frame))
+            return _empty(frame)
         return table(frame, _wait_columns(name, about), empty=NOTHING)
 
     return draw
@@ -104,7 +109,7 @@ def waiting_table(frames: Frames, about: About) -> Any:
     """Who still waits, by partition and QOS."""
     frame = frames["waiting"]
     if isinstance(frame, TurtleError):
-        return parts.empty(error_sentence(frame))
+        return _empty(frame)
     columns = (
         _group_column("partition", about),
         Column(key="qos", title=N_("QOS"), draw=lambda row: row["qos"] or fmt.NONE),
@@ -128,7 +133,7 @@ def limit_table(key: str, name: str) -> Draw:
     def draw(frames: Frames, about: About) -> Any:
         frame = frames[key]
         if isinstance(frame, TurtleError):
-            return parts.empty(error_sentence(frame))
+            return _empty(frame)
 
         def timeouts(row: dict[str, Any]) -> Any:
             if not row["timeouts"]:
@@ -160,7 +165,7 @@ def level_table(key: str, name: str) -> Draw:
     def draw(frames: Frames, about: About) -> Any:
         frame = frames[key]
         if isinstance(frame, TurtleError):
-            return parts.empty(error_sentence(frame))
+            return _empty(frame)
         columns = (
             _group_column(name, about),
             _number("starts", N_("Starts")),

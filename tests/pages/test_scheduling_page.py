@@ -232,6 +232,21 @@ def test_what_cannot_be_had_is_said(key: str) -> None:
         assert "The accounting database cannot be reached" in texts(draw_block(block, gone, about(gone)))
 
 
+@pytest.mark.parametrize("key", ["waits", "priority", "limits"])
+def test_no_run_is_said_as_that(key: str) -> None:
+    """Days without a run, or before accounting's first: nothing is missing, and no longer range is advised."""
+    section = next(section for section in scheduling.PAGE.sections if section.key == key)
+    none = {name: NoData(Why.NO_DATA, "jobs") for name in FRAMES[key]}
+    for block in section.blocks:
+        assert "No run of this began or ended in these days" in texts(draw_block(block, none, about(none)))
+
+
+def test_a_range_beyond_a_year_is_cut_and_said() -> None:
+    for days, said in ((366, False), (367, True), (730, True)):
+        whole = TimeRange(start=(TODAY - days + 1) * DAY, end=NOW, now=NOW)
+        assert ("cut to its last 366 days" in texts(scheduling._said(subject_of({}), whole))) is said
+
+
 def test_a_number_leads_to_its_jobs() -> None:
     section = next(section for section in scheduling.PAGE.sections if section.key == "limits")
     shown = str(draw_block(section.blocks[0], FRAMES["limits"], about(FRAMES["limits"], account="def-a")))
