@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from core.gpus import model_of
 from core.settings import Settings
 from core.units import HOUR
+
+# (resource, model, account) -> the price of an hour, None: as in the settings; see core.hooks.Hooks.price_of
+PriceOf = Callable[[str, str, str], float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +31,44 @@ class Cost:
         return sum(parts) if parts else None
 
 
-def _gpu_hour(gpu_types: Mapping[str, int], gpus: int, settings: Settings) -> float:
-    """Price of an hour of all GPUs: each model's own price, else the general one."""
+def _settings_only(resource: str, model: str, account: str) -> None:
+    return None
+
+
+def _gpu_hour(gpu_types: Mapping[str, int], gpus: int, settings: Settings, account: str, price_of: PriceOf) -> float:
+    """Price of an hour of all GPUs: the hook's for the model, else the model's own, else the general one."""
     general = settings.prices.gpu_hour
-    known = sum(count * (model_of(name, settings.gpus).gpu_hour or general) for name, count in gpu_types.items())
-    return known + max(gpus - sum(gpu_types.values()), 0) * general
+
+    def price(name: str) -> float:
+        model = model_of(name, settings.gpus)
+        given = price_of("gpu", model.name, account)
+        return (model.gpu_hour or general) if given is None else given
+
+    known = sum(count * price(name) for name, count in gpu_types.items())
+    more = max(gpus - sum(gpu_types.values()), 0)
+    given = price_of("gpu", "", account) if more else None
+    return known + more * (general if given is None else given)
 
 
 def cost(
-    *, elapsed: float, cores: int, gpus: int, gpu_types: Mapping[str, int], kwh: float | None, settings: Settings
+    *,
+    elapsed: float,
+    cores: int,
+    gpus: int,
+    gpu_types: Mapping[str, int],
+    kwh: float | None,
+    settings: Settings,
+    account: str = "",
+    price_of: PriceOf = _settings_only,
 ) -> Cost:
-    """The parts of a run's cost: hardware = core-hours × price + GPU-hours × the model's price (a GPU job pays for its cores too)."""
+    """The parts of a run's cost: hardware = core-hours × price + GPU-hours × the model's price (a GPU job pays for its cores too).
+
+    `price_of`: prices of this account, before those of the settings.
+    """
     prices, hours = settings.prices, elapsed / HOUR
-    hardware = hours * (cores * prices.core_hour + _gpu_hour(gpu_types, gpus, settings))
+    given = price_of("core", "", account)
+    core_hour = prices.core_hour if given is None else given
+    hardware = hours * (cores * core_hour + _gpu_hour(gpu_types, gpus, settings, account, price_of))
     cloud_cores = 0 if gpus and prices.cloud_gpu_hour else cores  # a cloud's GPU price has its cores in it
     cloud = hours * (cloud_cores * prices.cloud_core_hour + gpus * prices.cloud_gpu_hour)
 

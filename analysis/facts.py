@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.accounting import accounting
-from analysis.cost import Cost, cost
+from analysis.cost import Cost, PriceOf, cost
 from analysis.energy import energy, gpu_share, job_power
 from analysis.gpu_facts import GpuFacts, gpu_facts
 from analysis.usage import Usage, usage
@@ -170,6 +170,7 @@ def _energy_numbers(
     seen: tuple[Mapping[str, int], tuple[GpuFacts, ...]],
     sizes: tuple[Mapping[str, int], Mapping[str, int]],
     settings: Settings,
+    price_of: PriceOf | None,
 ) -> dict[str, Any]:
     cores, gpu = seen
     gpus: dict[str, float] = {}
@@ -184,7 +185,8 @@ def _energy_numbers(
         "energy_kwh": kwh,
         "energy_coverage": 0.0 if result is None else result.coverage,
         "cost": cost(
-            elapsed=elapsed, cores=run.cores, gpus=run.gpus, gpu_types=run.gpu_types, kwh=kwh, settings=settings
+            elapsed=elapsed, cores=run.cores, gpus=run.gpus, gpu_types=run.gpu_types, kwh=kwh, settings=settings, account=run.account,
+            **({} if price_of is None else {"price_of": price_of}),
         ),
     }
 
@@ -198,6 +200,7 @@ def job_facts(
     *,
     node_cores: Mapping[str, int] | None = None,
     node_gpus: Mapping[str, int] | None = None,
+    price_of: PriceOf | None = None,
 ) -> JobFacts:
     """The facts of one run, from its step rows and its wide frames; whatever is missing leaves its numbers None.
 
@@ -206,7 +209,7 @@ def job_facts(
     bytes, milliwatts), "threads" (levels state, node), "lustre_ops" (levels operation, fs; 1/s), "power" (levels
     node; W of the whole node), "node_gpu_power" (levels node; W of all its GPUs). `node_cores`, `node_gpus` (or the
     mappings of that name among the metrics): what each node has in all, for the share of its power. `now`: UTC
-    seconds, for a run that has not ended.
+    seconds, for a run that has not ended. `price_of`: the hook of that name; without it prices are those of the settings.
     """
     metrics = metrics or {}
     moment = int(now) if now is not None else int(run.end or run.submit)
@@ -223,7 +226,7 @@ def job_facts(
         **_core_numbers(run, elapsed, accounting(steps) if run.finished else (None, None), used),
         **used.numbers(),
         **_gpu_numbers(run, gpu, settings),
-        **_energy_numbers(run, elapsed, life, metrics, (used.cores_by_node, gpu), sizes, settings),
+        **_energy_numbers(run, elapsed, life, metrics, (used.cores_by_node, gpu), sizes, settings, price_of),
     }
     return JobFacts(
         job_db_inx=run.job_db_inx,

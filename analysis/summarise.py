@@ -63,7 +63,7 @@ def _conclude(
     sources: Sources, run: Run, steps: pd.DataFrame | None, metrics: Mapping[str, object], script: str, earlier: int
 ) -> dict[str, Any]:
     """The row of one finished run."""
-    facts = job_facts(run, steps, metrics, sources.settings, run.end)
+    facts = job_facts(run, steps, metrics, sources.settings, run.end, price_of=sources.hooks.price_of)
 
     def judged(past: History | None) -> list[Finding]:
         return findings(

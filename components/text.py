@@ -81,6 +81,7 @@ BAD_INPUT = {
     "too_many_jobs": N_("That is too many jobs to compare at once. Choose at most %(limit)s."),
     "no_jobs": N_("No job was named. Write ids with commas: 100-105,107."),
     "name": N_("That is not a name that can exist here."),
+    "month": N_("That month cannot be read. Write the year and the month: 2026-10."),
     "time": N_("That time cannot be read. Use now-6h, or 2026-11-22T08:00."),
 }
 

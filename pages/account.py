@@ -8,7 +8,8 @@ from typing import Any
 from dash import html
 
 from components import parts
-from components.present import Names, plain_text
+from components.parts import choice
+from components.present import plain_text
 from components.records import Need, Page, Section
 from components.text import N_, _
 from core.errors import SourceError
@@ -22,7 +23,6 @@ from pages.account_jobs import JOBS
 from pages.account_report import REPORT
 from pages.account_tree import NOW, TREE
 from pages.accounts_view import FILTERS, AccountView, subject_of
-from pages.jobs_filters import choice
 
 log = logging.getLogger(__name__)
 TABS = (("", N_("Overview")), ("jobs", N_("Jobs")), ("report", N_("Month's report")))
@@ -45,8 +45,8 @@ def _coordinators(sources: Sources, viewer: Viewer, subject: AccountView) -> str
     except SourceError as error:
         log.warning("coordinators of %s: %s", subject.id, error.detail)  # the sections say that accounting cannot be reached
         return ""
-    names = Names(viewer, sources.settings, subject)
-    shown = [str(names.person(name)) for name in found[:COORDINATORS_SHOWN]]
+    # by name whatever the site hides of colleagues: members must know whom to ask
+    shown = [str(plain_text(name)) for name in found[:COORDINATORS_SHOWN]]
     more = " …" if len(found) > COORDINATORS_SHOWN else ""
     return _("Coordinated by %(names)s", names=", ".join(shown) + more) if shown else _("No coordinator")
 

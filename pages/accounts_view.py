@@ -72,7 +72,7 @@ def month_of(text: str) -> tuple[int, int]:
     """(first second, first second of the next month) of YYYY-MM, UTC seconds; raises BadInput for anything else."""
     match = re.fullmatch(r"(20[0-9]{2})-(0[1-9]|1[0-2])", text)
     if not match:
-        raise BadInput("time", text=text[:40])
+        raise BadInput("month", text=text[:40])
     year, month = int(match[1]), int(match[2])
     after = (year + month // 12, month % 12 + 1)
     return _midnight(year, month), _midnight(*after)

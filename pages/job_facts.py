@@ -132,7 +132,7 @@ def _made(sources: Sources, viewer: Viewer, subject: JobSubject, run: Run, when:
     metrics: dict[str, Any] = job_metrics.for_facts(sources, run, when, viewer=viewer) if run.started else {}
     missing = next((value for value in metrics.values() if isinstance(value, TurtleError) and not isinstance(value, NoData)), None)
     sizes = {"node_cores": metrics.pop("node_cores", {}), "node_gpus": metrics.pop("node_gpus", {})}
-    facts = job_facts(run, _steps(sources, viewer, subject, run), metrics, sources.settings, when.now, **sizes)
+    facts = job_facts(run, _steps(sources, viewer, subject, run), metrics, sources.settings, when.now, price_of=sources.hooks.price_of, **sizes)
     script = script_of(sources, viewer, subject, run) or ""
     found = findings(
         facts, run, script or None, _earlier(sources, viewer, run), sources.settings, **sizes,

@@ -24,6 +24,7 @@ AMOUNTS = ("core_hours", "gpu_hours", "tb_hours")
 SUMS = tuple(f"{name}{part}" for name in AMOUNTS for part in ("", "_judged", "_used", "_wasted"))
 KNOWN = {"core_hours": "cpu_used", "gpu_hours": "gpu_use", "tb_hours": "memory_peak"}  # the column that tells what was used
 NUMBERS = (*COUNTS, *SUMS, "energy_kwh")
+COSTS = ("cost", "ran", "priced", "energy_core_hours")
 
 
 def _held(name: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -176,6 +177,30 @@ def totals_by_day(
     return _frame(rows, ("day", *by)).astype({"day": "int64"})
 
 
+def costs(sources: Sources, *, viewer: Viewer, since: int, until: int, narrow: Narrow = EVERYTHING) -> pd.DataFrame:
+    """What runs that ended in [since, until) cost as summarised, one row a person; who sees what as in totals().
+
+    Columns: user | cost (money: electricity, cooling and hardware of each run at the prices when it was summarised; NaN where no
+    run has any) | ran (runs that took time) | priced (runs with a cost) | energy_core_hours (held by runs whose energy was measured).
+    Raises SourceDown, SourceRefused.
+    """
+    c = job_facts.c
+    stored = [c.facts["cost"][part].as_float() for part in ("electricity", "cooling", "hardware")]
+    known = or_(*(part.is_not(None) for part in stored))
+    each = sum((func.coalesce(part, 0.0) for part in stored[1:]), start=func.coalesce(stored[0], 0.0))
+    held = _held("core_hours")[0]
+    sums = [
+        func.sum(case((known, each))).label("cost"),
+        func.sum(case((c.elapsed > 0, 1), else_=0)).label("ran"),
+        func.sum(case((and_(known, c.elapsed > 0), 1), else_=0)).label("priced"),
+        func.sum(case((c.energy_kwh.is_not(None), held), else_=0.0)).label("energy_core_hours"),
+    ]
+    rows = _rows(sources, viewer, (since, until), (c.user,), sums, narrow, None)
+    frame = pd.DataFrame(rows, columns=["user", *COSTS]).astype(dict.fromkeys(COSTS, "float64"))
+    frame = frame.groupby("user", as_index=False, sort=True)[list(COSTS)].sum(min_count=1)
+    return frame.astype({"ran": "int64", "priced": "int64"})
+
+
 def _checked(by: Sequence[str]) -> Sequence[str]:
     strange = [name for name in by if name not in BY]
     if strange:
@@ -194,7 +219,7 @@ def coverage(
 ) -> tuple[int, int]:
     """(runs summarised, runs finished) of those that started and ended in [since, until): how much totals() knows.
 
-    Up to the summariser's place every run has its summary; from there on accounting is asked, for at most 20 000 runs, so
+    Up to the summariser's place every run has its summary; from there on accounting is asked, for at most 10 000 runs, so
     that far behind it the second number is a lower bound. Same rule of who sees what. Raises SourceError.
     """
     place = summary_place(sources)

@@ -100,3 +100,23 @@ def test_prices_go_by_model_and_zero_hides() -> None:
     assert spent.hardware == pytest.approx(7.0)
     assert (spent.electricity, spent.cooling, spent.co2_kg, spent.car_km, spent.cloud) == (None,) * 5
     assert cost(elapsed=HOUR, cores=4, gpus=0, gpu_types={}, kwh=None, settings=Settings()).total is None
+
+
+def test_the_hooks_prices_come_before_those_of_the_settings() -> None:
+    gpus = {A100: {"name": "A100", "match": ["a100"], "gpu_hour": 2.0}}
+    settings = Settings.model_validate({"prices": {"gpu_hour": 1.0, "core_hour": 0.5}, "gpus": gpus})
+    prices = {("gpu", "A100", "rrg-a"): 3.0, ("core", "", "rrg-a"): 0.0}
+
+    def price_of(resource: str, model: str, account: str) -> float | None:
+        return prices.get((resource, model, account))
+
+    asked = {"elapsed": HOUR, "cores": 4, "gpus": 3, "gpu_types": {"a100": 2}, "kwh": None, "settings": settings, "price_of": price_of}
+    # two A100 at 3.0, one of unknown model at the settings' 1.0, cores free of charge
+    assert cost(account="rrg-a", **asked).hardware == pytest.approx(7.0)
+    # another account pays the settings' prices: 2 × 2.0 + 1 + 4 × 0.5
+    assert cost(account="rrg-b", **asked).hardware == pytest.approx(7.0)
+    # and by way of a run, whose account is asked for
+    run = make_run()
+    facts = job_facts(run, None, None, settings, price_of=lambda resource, model, account: 0.25 if account == run.account else None)
+    # two hours on 8 cores
+    assert facts.cost.hardware == pytest.approx(4.0)

@@ -12,7 +12,7 @@ from core.settings import Settings
 from core.viewer import PORTAL, PUBLIC, Viewer
 from datasources.portal.db import PortalDb
 from datasources.portal.facts import store_facts
-from datasources.portal.totals import coverage, totals, totals_by_day
+from datasources.portal.totals import costs, coverage, totals, totals_by_day
 
 DAY0 = 1_700_006_400  # midnight UTC, 15 November 2023
 HOUR, DAY = 3600, 86400
@@ -174,3 +174,24 @@ def test_nothing_ended_is_an_empty_frame(sources: SimpleNamespace) -> None:
 def test_up_to_the_summarisers_place_everything_is_covered(sources: SimpleNamespace) -> None:
     assert coverage(sources, viewer=PORTAL, **RANGE) == (8, 8)
     assert coverage(sources, viewer=LUCY, **RANGE, narrow=Narrow(account="def-a")) == (5, 5)
+
+
+def test_costs_are_those_stored_with_each_run(sources: SimpleNamespace) -> None:
+    money = {"electricity": 0.5, "cooling": 0.25, "hardware": 4.0}
+    store_facts(sources, [
+        row(20, "dora", "def-m", DAY0 + 5, facts={"cost": money}),
+        row(21, "dora", "def-m", DAY0 + 6, facts={"cost": {"electricity": None, "cooling": None, "hardware": 2.0}}, energy_kwh=None),
+        row(22, "dora", "def-m", DAY0 + 7, facts={"cost": dict.fromkeys(money)}, energy_kwh=None),
+        row(23, "dora", "def-m", DAY0 + 8, facts={"cost": dict.fromkeys(money)}, energy_kwh=None, elapsed=0),
+        row(24, "eve", "def-m", DAY0 + 9, facts={}),
+        row(25, "dora", "DEF-M", DAY0 + 9, facts={"cost": money}),
+        row(26, "dora", "def-m", DAY0 + 2 * DAY, facts={"cost": money}),
+    ])  # fmt: skip
+    found = costs(sources, viewer=PORTAL, **RANGE, narrow=Narrow(account="def-m"))
+    dora = cells(found, user="dora")
+    # 4.75 and 2; three of four runs took time, two of them have a price; energy is known of one with 20 core-hours
+    assert (dora["cost"], dora["ran"], dora["priced"], dora["energy_core_hours"]) == (6.75, 3, 2, 20.0)
+    eve = cells(found, user="eve")
+    assert eve["cost"] != eve["cost"] and eve["priced"] == 0
+    assert costs(sources, viewer=STRANGER, **RANGE, narrow=Narrow(account="def-m")).empty
+    assert costs(sources, viewer=PUBLIC, **RANGE, narrow=Narrow(account="def-m")).empty

@@ -205,8 +205,13 @@ def a_report(*rows: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([plain | row for row in rows])
 
 
+def unpriced(report: pd.DataFrame) -> pd.DataFrame:
+    """The report of a site without prices."""
+    return report.assign(cost=math.nan, ran=4, priced=0, energy_core_hours=0.0)
+
+
 def test_the_report_sums_what_its_members_did() -> None:
-    report = account_report.with_charged(a_report({"user": "chen"}, {"user": "lee", "jobs": 6}), pd.DataFrame(columns=["user", "core_hours", "gpu_hours"]))
+    report = account_report.with_charged(unpriced(a_report({"user": "chen"}, {"user": "lee", "jobs": 6})), pd.DataFrame(columns=["user", "core_hours", "gpu_hours"]))
     frames = {
         "report": report, "covered": (10, 12), "charged": False,
         "levelfs": 0.5, "month": "2026-10", "since": 1790812800, "until": 1793491200, "limits": NoData(Why.NO_DATA),
@@ -226,18 +231,49 @@ def test_whom_slurm_charged_without_an_ended_run_has_a_row() -> None:
     assert empty["charged_core_hours"].sum() == 15
 
 
-def test_cost_is_hours_and_energy_at_the_sites_prices() -> None:
-    prices = {"core_hour": 0.01, "gpu_hour": 1.0, "electricity_kwh": 0.1, "cooling_share": 0.5}
-    row = {"core_hours": 100.0, "gpu_hours": 3.0, "energy_kwh": 20.0}
-    assert account_report.cost_of(row, Settings.model_validate({"prices": prices})) == pytest.approx(1 + 3 + 20 * 0.1 * 1.5)
-    free = Settings.model_validate({"prices": dict.fromkeys(prices, 0.0)})
-    assert account_report.cost_of(row, free) is None
+def of_month(report: pd.DataFrame) -> str:
+    """What the report of October 2026 says."""
+    frames = {"report": report, "covered": (8, 8), "charged": True, "levelfs": 0.5, "month": "2026-10", "since": 1790812800, "until": 1793491200}
+    return texts(account_report.draw_report(frames, about_of(PI, view(month="2026-10")))).replace("\u00a0", " ")
 
 
-def test_a_month_that_has_not_begun_is_empty() -> None:
+def test_cost_is_summed_and_what_is_not_known_of_energy_is_said() -> None:
+    spent = pd.DataFrame({"user": ["chen", "lee"], "cost": [30.0, 12.5], "ran": [4, 4], "priced": [4, 3], "energy_core_hours": [50.0, 0.0]})
+    report = a_report({"user": "chen", "energy_kwh": 2.0}, {"user": "lee"})
+    charged = pd.DataFrame(columns=["user", "core_hours", "gpu_hours"])
+    said = of_month(account_report.with_charged(account_report.with_costs(report, spent), charged))
+    # 50 of 200 core-hours; 30 + 12.5; 7 of 8 runs
+    for words in ("42.50", "25 % of the core-hours", "The cost of 7 of 8 runs", "that part stands for all of it"):
+        assert words in said, words
+    none = spent.assign(energy_core_hours=0.0)
+    assert "No energy was measured" in of_month(account_report.with_charged(account_report.with_costs(a_report({"user": "chen"}), none), charged))
+
+
+def test_without_prices_there_is_no_cost_even_where_slurm_charged() -> None:
+    spent = pd.DataFrame({"user": ["chen"], "cost": [math.nan], "ran": [4], "priced": [0], "energy_core_hours": [0.0]})
+    charged = pd.DataFrame({"user": ["chen", "mia"], "core_hours": [90.0, 5.0], "gpu_hours": [0.0, 0.0]})
+    report = account_report.with_charged(account_report.with_costs(a_report({"user": "chen"}), spent), charged)
+    assert report["cost"].isna().all()
+    assert "Cost" not in of_month(report)
+
+
+def test_a_month_that_has_not_begun_says_so_and_leads_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_report.accounts, "account_name", lambda sources, viewer, account: account)
+    monkeypatch.setattr(account_report.accounts_limits, "limits", lambda sources, viewer, account: pd.DataFrame())
     sources: Any = SimpleNamespace(settings=Settings())
+    frames = account_report.queried(sources, PI, view(month="2031-01"), WHEN)
+    drawn = account_report.draw_report(frames, about_of(PI, view(month="2031-01")))
+    assert "has not begun" in texts(drawn) and "month=2026-11" in str(drawn)
     with pytest.raises(NoData):
-        account_report.queried(sources, PI, view(month="2027-01"), WHEN)
+        account_report.exported(sources, PI, view(month="2031-01"), WHEN)
+
+
+def test_members_are_told_who_answers_for_the_account_whatever_the_site_hides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account.accounts, "account_name", lambda sources, viewer, account: account)
+    monkeypatch.setattr(account.accounts, "coordinators", lambda sources, viewer, account: ("pi",))
+    for names in ("hidden", "initials", "names"):
+        sources: Any = SimpleNamespace(settings=Settings.model_validate({"site": {"names": names}}))
+        assert account._coordinators(sources, CHEN, view()) == "Coordinated by pi"
 
 
 def test_tabs_show_their_sections() -> None:
@@ -255,7 +291,7 @@ def test_what_could_not_be_had_says_so_and_leaves_the_rest() -> None:
     without_accounting = texts(account_tree.draw_tiles({"whole": down, "mine": down, "levelfs": 2.0, "limits": down}, about))
     assert "LevelFS" in without_accounting and "2" in without_accounting and "Running jobs" not in without_accounting
     frames = {
-        "report": a_report({"user": "chen"}).assign(charged_core_hours=math.nan, charged_gpu_hours=math.nan), "covered": down, "charged": down, "levelfs": down,
+        "report": unpriced(a_report({"user": "chen"})).assign(charged_core_hours=math.nan, charged_gpu_hours=math.nan), "covered": down, "charged": down, "levelfs": down,
         "month": "2026-10", "since": 1790812800, "until": 1793491200, "limits": down,
     }  # fmt: skip
     assert "Together" in texts(account_report.draw_report(frames, about))
