@@ -74,7 +74,7 @@ def test_staff_only_everywhere_and_one_entry_in_the_menu() -> None:
 def test_every_page_leads_to_the_others_with_range_and_narrowing(page: object) -> None:
     view = page.subject({"account": "def-a", "node": "c1"})
     when = TimeRange(start=END - 21600, end=END, now=END, relative=True)
-    sources = type("S", (), {"settings": SETTINGS})()
+    sources = type("S", (), {"settings": SETTINGS, "slurm": None})()
     found = links(page.head(sources, ADA, view, when)[1])
     for other in PAGES:
         assert f"{other.path}?account=def-a&node=c1&from=now-21600s&to=now" in found
@@ -113,6 +113,15 @@ def test_badge_and_bar_never_disagree() -> None:
     assert "var(--tt-waste)" in str(bar)
     assert "var(--tt-bad)" in str(top_common.used_cell(row, "memory_peak", "memory", "B", "memory"))
     assert texts(top_common.wasting_cell({"wasting": ""})) == "OK"
+
+
+@pytest.mark.parametrize("columns", [top.compute_columns, top.gpu_columns, top_memory.job_columns, top_memory.people_columns])
+def test_each_bar_has_the_colour_of_its_own_mark_in_every_table(columns: object) -> None:
+    cells = {column.key: column.draw for column in columns(about(ClusterView(), {}))}
+    row = {"cores_used": 8.0, "cores": 10, "memory_peak": 1.0, "memory": 100.0}
+    for mark, coloured in (("memory:bad", "memory_peak"), ("cores:bad", "cores_used")):
+        red = [key for key in ("memory_peak", "cores_used") if "var(--tt-bad)" in str(cells[key](row | {"wasting": mark}))]
+        assert red == [coloured]
 
 
 def test_the_legend_says_the_limits_that_are_set() -> None:
@@ -355,7 +364,7 @@ def test_only_gpu_jobs_are_counted_with_gpus(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(top_query, "one", one)
     jobs = pd.DataFrame([a_job(1, "alice", 20), a_job(2, "alice", 4, gpus=2), a_job(3, "bob", 1)])
     monkeypatch.setattr(top_query, "running_jobs", lambda sources, *, viewer, narrow: jobs)
-    sources = type("S", (), {"settings": SETTINGS})()
+    sources = type("S", (), {"settings": SETTINGS, "slurm": None})()
     rows = top_query.gpu_query(sources, ADA, ClusterView(), WHEN)["rows"]
     assert asked == [(2,)]
     assert rows[["user", "cores", "gpus", "wasting"]].values.tolist() == [["alice", 4, 2, "gpus_some_unused:warn"]]

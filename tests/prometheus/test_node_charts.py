@@ -175,6 +175,21 @@ def test_one_neighbour_s_gpus_are_nobody_else_s_to_see(sources: Sources) -> None
     assert set(last(node_series.gpu(sources, DAVE, N1, early)["gpu_use"]).values()) == {50.0}
 
 
+def test_a_gpu_nobody_knows_is_drawn_without_a_limit(sources: Sources) -> None:
+    """The limit and the idle line are those of the model; a model the settings do not list has none, and no error either."""
+    power = node_series.gpu(sources, ADA, N1, WHEN)["gpu_power"]
+    known = charts.gpu_power(power, shown({"gpu_power": power}, ADA, sources))
+    assert {trace["name"] for trace in known["data"]} >= {"idle", "limit"}
+    strange = power.rename(columns=lambda kind: "Frobnicator 9000" if "A100" in str(kind) else kind)
+    strange.attrs = dict(power.attrs)
+    figure = charts.gpu_power(strange, shown({"gpu_power": strange}, ADA, sources))
+    go.Figure(figure)
+    assert len(figure["data"]) == 3 and "limit" not in {trace["name"] for trace in figure["data"]}
+    # a card at 300 W is drawn at 300
+    drawn = [np.frombuffer(base64.b64decode(trace["y"]["bdata"]), dtype="<f4") for trace in figure["data"]]
+    assert sorted(float(np.nanmax(values)) for values in drawn) == [55.0, 120.0, 300.0]
+
+
 def test_only_the_node_s_own_file_systems_are_shown(sources: Sources) -> None:
     found = last(node_series.disk(sources, ADA, N1, WHEN)["space"])
     assert found == {("size", "/"): 100 * GIB, ("avail", "/"): 60 * GIB, ("size", "/localscratch"): 400 * GIB, ("avail", "/localscratch"): 300 * GIB}
