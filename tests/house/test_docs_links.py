@@ -24,7 +24,10 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 # `[table] key` and `[table.sub] key`, as the pages write settings
 SETTING = re.compile(r"`\[([a-z_]+(?:\.[a-z_]+)*)\] ([a-z_]+)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-IMAGES = {"job.png", "jobs.png", "status.png", "job-dark.png", "user.png", "top.png", "top-lustre.png", "top-waste.png", "scheduling.png"}
+IMAGES = {
+    "job.png", "jobs.png", "status.png", "job-dark.png", "user.png", "top.png", "top-lustre.png", "top-waste.png", "scheduling.png",
+    "account.png", "nodes.png", "node.png", "search.png",
+}  # fmt: skip
 
 
 def _prose(page: Path) -> str:
