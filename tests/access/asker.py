@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
+import dash
 import orjson
 from dash import Dash
 
+from app import create_app
+from core.settings import Settings
+from datasources.sources import Sources
+
 ROUTER = ".._pages_content.children..._pages_store.data.."
 SECRET = "a-shared-secret-of-the-proxy"
+
+
+# Dash keeps one list of pages for the process: each portal of these tests is given its own back before it is asked
+PAGES_OF: WeakKeyDictionary[Dash, OrderedDict] = WeakKeyDictionary()
+
+
+def portal_of(settings: Settings, sources: Sources) -> Dash:
+    """A portal that may stand beside others in this process."""
+    app = create_app(settings, sources)
+    PAGES_OF[app] = OrderedDict(dash.page_registry)
+    return app
 
 
 def walk(node: Any) -> Iterator[dict]:
@@ -44,6 +62,9 @@ class Asker:
     def page(self, path: str) -> Any:
         """The router's answer for an address."""
         place = urlsplit(path)
+        if (own := PAGES_OF.get(self.app)) is not None:
+            dash.page_registry.clear()
+            dash.page_registry.update(own)
         values = {"pathname": place.path, "search": f"?{place.query}" if place.query else ""}
         return self.post(
             {

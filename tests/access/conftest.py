@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from dash import Dash
 
-from app import create_app
 from core.settings import Settings
 from datasources.connect import connect
-from tests.access.asker import SECRET, Asker
+from tests.access.asker import SECRET, Asker, portal_of
 
 DUMP = Path(__file__).resolve().parents[1] / "data" / "slurm" / "slurm2205_acct.sql.gz"
 WORD = "quillfeather"
@@ -20,6 +19,11 @@ ASKED_AT = 1795360236
 MARK_ALICE = (
     f"update alpha_job_table j join alpha_assoc_table a using (id_assoc) set j.job_name = '{WORD}', j.work_dir = '/cluster/{WORD}', "
     f"j.submit_line = 'sbatch {WORD}.sh', j.derived_es = '{WORD}', j.admin_comment = '{WORD}' where a.user = 'alice'"
+)
+# gina answers for rrg-pi1_gpu (alice's and bob's), hugo for the account above all of pi1's; neither is a member of anything
+COORDINATORS = (
+    "insert into acct_coord_table (creation_time, mod_time, deleted, acct, user) values "
+    "(1795360090, 1795360090, 0, 'rrg-pi1_gpu', 'gina'), (1795360090, 1795360090, 0, 'physics', 'hugo')"
 )
 
 
@@ -29,6 +33,7 @@ def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     folder = tmp_path_factory.mktemp("portal")
     mariadb.create("slurm_access", DUMP)
     mariadb.execute("use slurm_access; " + MARK_ALICE)
+    mariadb.execute("use slurm_access; " + COORDINATORS)
     settings = Settings.model_validate(
         {
             "site": {"cluster": "alpha", "title": "Alpha"},
@@ -39,7 +44,7 @@ def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
         }
     )
     sources = connect(settings, clock=lambda: ASKED_AT)
-    yield create_app(settings, sources)
+    yield portal_of(settings, sources)
     sources.close()
 
 

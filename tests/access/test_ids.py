@@ -14,7 +14,11 @@ from pages.registry import all_pages
 from tests.access.asker import ROUTER, Asker, walk
 
 # every page, with the 22.05 dump's own jobs: one of alice, an array, two to compare
-PATHS = ("/", "/jobs", "/job/1", "/job/8", "/job/10+0", "/jobs/compare?ids=1,2", "/nowhere")
+PATHS = (
+    "/", "/jobs", "/job/1", "/job/8", "/job/10+0", "/jobs/compare?ids=1,2", "/nowhere", "/?account=rrg-pi1_gpu", "/user/alice", "/accounts",
+    "/account/rrg-pi1_gpu", "/account/rrg-pi1_gpu?view=jobs", "/account/rrg-pi1_gpu?month=2026-11", "/node/h1", "/node/g1", "/nodes", "/top", "/top/gpu",
+    "/top/memory", "/top/lustre", "/top/waste", "/scheduling",
+)  # fmt: skip
 LOGINS = (None, "alice", "bob", "ada")
 pytestmark = pytest.mark.services
 

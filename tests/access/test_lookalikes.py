@@ -12,11 +12,10 @@ from urllib.parse import parse_qs, quote
 
 import pytest
 
-from app import create_app
 from core.settings import Settings
 from datasources.connect import connect
 from pages.registry import all_pages
-from tests.access.asker import SECRET, Asker
+from tests.access.asker import SECRET, Asker, portal_of
 from tests.access.conftest import ASKED_AT, DUMP, MARK_ALICE, WORD
 from tests.access.test_matrix import text
 
@@ -98,7 +97,7 @@ def ask_with(mariadb: Any, heard: Listener, tmp_path_factory: pytest.TempPathFac
         }
     )
     sources = connect(settings, clock=lambda: ASKED_AT)
-    portal = create_app(settings, sources)
+    portal = portal_of(settings, sources)
     known: dict[str | None, Asker] = {}
     yield lambda login: known.setdefault(login, Asker(portal, login))
     sources.close()

@@ -24,6 +24,8 @@ VIEWERS: dict[str, str | None] = {
     "member of the same account": "bob",
     "stranger": "dave",
     "coordinator of another account": "carol",
+    "coordinator of this account": "gina",
+    "coordinator of the account above": "hugo",
     "staff": "ada",
     "not in accounting": "zoe",
 }
@@ -37,7 +39,7 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "nodes": ("/nodes?user=alice", frozenset({"staff"})),  # node names and counts only; others see where their own jobs run
     "user": ("/user/alice", frozenset({"owner", "staff"})),
     "accounts": ("/accounts", frozenset()),  # holds nothing of a job: rrg-pi1_gpu is alice's and bob's
-    "account": ("/account/rrg-pi1_gpu?view=jobs", frozenset({"owner", "staff"})),
+    "account": ("/account/rrg-pi1_gpu?view=jobs", frozenset({"owner", "staff", "coordinator of this account", "coordinator of the account above"})),
     **{page: (path, frozenset({"staff"})) for page, path in (
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
