@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from datasources.sources import Sources
 MOST = 8  # of each kind
 MOST_TEXT = 200
 NEWEST = 8000  # rows of the job table looked at for a name
+OWN_NEWEST = 4500  # of one's own: once for names, once for nodes, and the server reads each twice
 NEWEST_DAYS = 7
 NAMES_SECONDS = 60.0
 FULL_NAME_SECONDS = 3600.0
@@ -174,7 +175,7 @@ def _newest(db: SlurmDb, owned: tuple[int, ...] | None, *columns: str) -> Any:
     parts = [
         db.schema.on_key(select(*(job.c[name] for name in columns)).where(job.c.id_assoc == one), "association")
         .order_by(job.c.job_db_inx.desc())
-        .limit(max(1, NEWEST // len(owned)))
+        .limit(max(1, OWN_NEWEST // len(owned)))
         .subquery()
         for one in owned
     ]
@@ -229,6 +230,19 @@ def _hit(run: Run, name: str) -> Hit:
     return Hit(kind="job", name=name, detail=run.name, user=run.user, state=run.state)
 
 
+def one_each(rows: Iterable[Mapping[str, Any]]) -> list[int]:
+    """One row (its job_db_inx) of each job, newest job first, of rows sorted newest first.
+
+    Of an array that is its newest row. The parts of a heterogeneous job are rows one after another: its first part stands for it.
+    """
+    found: dict[object, int] = {}
+    for row in rows:
+        number, array, het = (int(row[name] or 0) for name in ("job_db_inx", "id_array_job", "het_job_id"))
+        whole = ("array", array) if array else ("het", het) if het else ("job", number)
+        found[whole] = number if het and not array else found.get(whole, number)
+    return list(found.values())
+
+
 def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tuple[Hit, ...], bool]:
     """(the newest jobs whose name begins with the text, there are more); an array is one job."""
     db = database(sources)
@@ -244,11 +258,8 @@ def _by_name(sources: Sources, viewer: Viewer, text: str, most: int) -> tuple[tu
         .order_by(newest.c.job_db_inx.desc())
         .limit(40 * most)
     )
-    first: dict[object, int] = {}  # the newest row of each job; an array has many, and one of several components, too
-    for row in db.rows(statement):
-        whole = ("array", row["id_array_job"]) if row["id_array_job"] else ("het", row["het_job_id"]) if row["het_job_id"] else row["job_db_inx"]
-        first.setdefault(whole, int(row["job_db_inx"]))
-    picked = list(first.values())[:most]
+    first = one_each(db.rows(statement))
+    picked = first[:most]
     found = select_runs(sources, viewer, lambda tables: tables.job.c.job_db_inx.in_(picked)) if picked else []
     hits = tuple(_hit(run, str(run.array_job or run.job_id)) for run in sorted(found, key=lambda run: -run.job_db_inx))
     return hits, len(first) > most
