@@ -16,7 +16,7 @@ from datasources.slurm.tres import tres
 from datasources.sources import Sources
 
 DAYS = 90 * 86400  # longer than a job runs, shorter than ids take to come back
-MOST_ENDED = 20_000
+MOST_ENDED = 10_000  # with whose each is that is 20 000 rows
 COLUMNS = ("job_db_inx", "cpu_total", "rss_total", "max_rss", "tasks")
 
 

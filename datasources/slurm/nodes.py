@@ -18,7 +18,7 @@ from datasources.slurm.db import SlurmDb
 from datasources.slurm.detail import events, node_state
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import select_runs
-from datasources.slurm.nodes_jobs import Held, by_ids, ended_in, ended_on, on, running
+from datasources.slurm.nodes_jobs import OWN_PAGE, Held, by_ids, ended_in, ended_on, on, running
 from datasources.slurm.ownership import database
 from datasources.slurm.people import associations_in, uid_names, uids_of
 from datasources.slurm.records import Run
@@ -72,7 +72,7 @@ def _may_see(db: SlurmDb, viewer: Viewer, node: str, now: int) -> bool:
     if viewer.is_staff or viewer.name is None:
         return False
     since = now - LOOK_BACK
-    if ended_on(db, node=node, since=since, until=now, uids=uids_of(db, viewer.name), most=1).found:
+    if ended_on(db, node=node, since=since, until=now, uids=uids_of(db, viewer.name), most=1, page=OWN_PAGE).found:
         return True
     opened = tuple(one for account in sorted(viewer.opens) for one in associations_in(db, account))[:100]
     return bool(ended_in(db, associations=opened, node=node, since=since).found)

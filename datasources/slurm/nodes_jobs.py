@@ -17,7 +17,9 @@ from datasources.slurm.tres import MIB, gpus, tres
 from datasources.slurm.unfinished import unfinished
 
 MOST_RUNNING = 20_000
-PAGE = 150  # ×4, ×20, ×40 rows looked at in the pieces of a walk: together less than its budget
+PAGE = 125  # ×4, ×20, ×40 rows looked at in the pieces of a walk: together less than its budget
+# whether a node is somebody's: own jobs, then those of accounts, beside all that run: together less than 20 000 rows
+OWN_PAGE, ACCOUNTS_PAGE = 80, 40
 RUNNING_SECONDS = 10.0
 BY_END = ("time_end", "time_eligible", "job_db_inx")
 
@@ -73,7 +75,7 @@ class Walk:
     complete: bool = True
 
 
-def ended_on(db: SlurmDb, *, node: str, since: int, until: int, uids: Sequence[int] | None = None, most: int = 2000) -> Walk:
+def ended_on(db: SlurmDb, *, node: str, since: int, until: int, uids: Sequence[int] | None = None, most: int = 2000, page: int = PAGE) -> Walk:
     """Runs that held the node and ended in or after [since, until], found along the key of their end; fewer than 10 000 rows are looked at.
 
     `uids`: only jobs of these (their own key). Near the present the newest are found first, in the past those that ended first.
@@ -87,7 +89,7 @@ def ended_on(db: SlurmDb, *, node: str, since: int, until: int, uids: Sequence[i
     )
     extra = {"inx": job.job_db_inx, "begun": job.time_start, "nodelist": job.nodelist}
     walk = Walk(complete=not branches)
-    for rows, whole in pieces(db, branches, extra, at=None, down=True, page=PAGE):
+    for rows, whole in pieces(db, branches, extra, at=None, down=True, page=page):
         walk.found += [int(row["inx"]) for row in rows if row["begun"] <= until and on(row["nodelist"], node)]
         walk.complete = whole
         if len(walk.found) >= most:
@@ -109,7 +111,7 @@ def ended_in(db: SlurmDb, *, associations: Sequence[int], node: str, since: int)
     branches = tuple(Branch(key="association", where=job.id_assoc == one, order=("job_db_inx",)) for one in associations)
     extra = {"inx": job.job_db_inx, "nodelist": job.nodelist, "late": or_(job.time_end == 0, job.time_end >= since) & (job.time_start > 0)}
     walk = Walk(complete=not branches)
-    for rows, whole in pieces(db, branches, extra, at=None, down=True, page=PAGE):
+    for rows, whole in pieces(db, branches, extra, at=None, down=True, page=ACCOUNTS_PAGE):
         walk.found += [int(row["inx"]) for row in rows if row["late"] and on(row["nodelist"], node)]
         walk.complete = whole
         if walk.found:

@@ -227,3 +227,13 @@ def test_the_page_of_nodes_costs_three_statements(sources: Sources) -> None:
     with recorded() as statements:
         nodes.nodes_now(sources, viewer=ALICE)
     assert len(statements) == 3
+
+
+def test_whether_a_node_is_somebodys_is_found_out_within_the_budget(busy: Accounting) -> None:
+    """The worst case: no job of theirs was there, so own jobs and those of an account they may open are looked through."""
+    sources = busy.sources(connections=1)
+    viewer = Viewer(name="bob", accounts=frozenset({"def-pi1_cpu"}), opens=frozenset({"def-pi1_cpu"}))
+    before = reads(sources.slurm)
+    with pytest.raises(NotFound):
+        nodes.may_see_node(sources, viewer=viewer, node="c999", now=ASKED_AT)
+    assert reads(sources.slurm) - before < 10_000, "beside them there is room for as many that have not ended"
