@@ -68,8 +68,8 @@ def _of(frame: pd.DataFrame, fs: str, **wanted: str) -> pd.DataFrame:
     return found
 
 
-# a name that Slurm does not know: nothing is asked, and the choices stay
-UNKNOWN: Frames = {"unknown": True, "systems": [], **dict.fromkeys(("operations", "read", "written", "heaviest"), NoData(Why.NO_DATA, "name"))}
+# a name that Slurm does not know, as the bar of filters says: nothing is asked, and the choices stay
+UNKNOWN: Frames = {"systems": [], **dict.fromkeys(("operations", "read", "written", "heaviest"), NoData(Why.NO_DATA, "name"))}
 
 
 def query(sources: Sources, viewer: Viewer, view: ClusterView, when: TimeRange) -> Frames:
@@ -199,8 +199,6 @@ def draw_choices(frames: Frames, about: About) -> Any:
     one = [choice(_(BY_WORDS[name]), name == by, by=name, fs=fs) for name in BY]
     two = [choice(_("All file systems"), not fs, by=by), *(choice(name, name == fs, by=by, fs=name) for name in frames["systems"])]
     notes = []
-    if frames.get("unknown"):
-        notes.append(parts.notice(_("Slurm knows no such person or account on this cluster. Names are compared letter by letter."), "warn"))
     if view.narrow.partition or view.narrow.node:
         notes.append(parts.notice(_("File systems know people, accounts and jobs, but no partitions or nodes: these two do not narrow this page."), "info"))
     return html.Div([html.Div([*one, html.Span(className="tt-bar"), *two], className="tt-runs"), *notes])

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from components.records import About
-from core.errors import SourceDown
+from core.errors import NoData, SourceDown
 from core.narrow import ClusterView, Narrow
 from core.settings import Settings
 from core.timerange import TimeRange
@@ -300,7 +300,8 @@ def test_a_name_slurm_does_not_know_is_never_asked_for(monkeypatch: pytest.Monke
     sources = type("S", (), {"settings": SETTINGS, "slurm": object()})()
     for params in ({"user": 'oleg"} or vector(1)'}, {"account": "def-a|def-b"}, {"user": "oleg", "account": "def-a_x"}):
         frames = top_lustre.query(sources, ADA, top_lustre.subject_of(params), WHEN)
-        assert "Slurm knows no such person or account" in texts(top_lustre.draw_choices(frames, about(top_lustre.subject_of(params), frames)))
+        assert isinstance(frames["operations"], NoData) and isinstance(frames["heaviest"], NoData)
+        assert "By account" in texts(top_lustre.draw_choices(frames, about(top_lustre.subject_of(params), frames)))
     assert asked == []
     frames = top_lustre.query(sources, ADA, top_lustre.subject_of({"user": "oleg", "account": "def-a"}), WHEN)
     assert (asked[0].users, asked[0].accounts) == (("oleg",), ("def-a",))
