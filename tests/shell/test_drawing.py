@@ -155,3 +155,16 @@ def test_the_filter_box_of_a_table_has_a_name() -> None:
     label = next(part for part in drawn._traverse() if isinstance(part, html.Label))
     words, box = label.children
     assert words.children == "Filter these rows" and words.className == "visually-hidden" and box.className == "tt-filter"
+
+
+def test_a_colour_that_comes_again_wears_another_mark() -> None:
+    """The palette has eight colours: the ninth line is dotted, the ninth area hatched; what has no fellow stays plain."""
+    index = pd.date_range("2026-01-01", periods=3, freq="60s", tz="UTC")
+    frame = pd.DataFrame({f"n{number}": [1.0, 2.0, 3.0] for number in range(9)}, index=index)
+    drawn = graph.figure([*graph.lines(frame), graph.line(frame["n0"], "others", role="muted")], unit="")["data"]
+    assert [trace["line"].get("dash") for trace in drawn] == [None] * 8 + ["dot", "dot"]
+    areas = graph.figure(graph.lines(frame), unit="", stacked=True)
+    assert ["fillpattern" in trace for trace in areas["data"]] == [False] * 8 + [True]
+    go.Figure(areas)
+    alone = graph.figure([graph.line(frame["n0"], "read"), graph.line(frame["n1"], "others", role="muted")], unit="")["data"]
+    assert [trace["line"].get("dash") for trace in alone] == [None, None]
