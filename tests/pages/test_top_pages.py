@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 
@@ -263,6 +264,21 @@ def test_the_scatter_is_the_list_as_a_picture() -> None:
     assert poor["meta"]["href"] == ["/user/hana"]
     assert figure["layout"]["xaxis"]["type"] == "log"
     assert corner["hoverinfo"] == "skip"
+
+
+def test_five_hundred_people_are_a_small_chart_without_names_on_each_other() -> None:
+    rows = pd.DataFrame({
+        "who": [f"person{number}" for number in range(500)], "hours": np.geomspace(1, 20_000, 500), "efficiency": np.resize([0.95, 0.3], 500),
+    })  # fmt: skip
+    rows["poor"] = (rows["hours"] >= SETTINGS.top.heavy_core_hours) & (rows["efficiency"] < SETTINGS.top.poor_cores)
+    figure = top_waste.scatter(rows, about(top_waste.TOP_WASTE.subject({}), {}))
+    _corner, fine, poor = figure["data"]
+    assert (len(fine["text"]), len(poor["text"])) == (500 - int(rows["poor"].sum()), int(rows["poor"].sum()))
+    # every shaded mark is one of the list and leads to its person; that many names are told on hover only
+    assert poor["text"] == rows.loc[rows["poor"], "who"].tolist()
+    assert poor["meta"]["href"] == [f"/user/{name}" for name in poor["text"]]
+    assert {fine["mode"], poor["mode"]} == {"markers"}
+    assert len(json.dumps(figure)) < 120_000
 
 
 def test_a_range_without_runs_is_a_sentence_and_coverage_is_said() -> None:
