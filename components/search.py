@@ -88,7 +88,7 @@ def _json(content: Any, status: int = 200) -> Response:
 
 
 def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> None:
-    """Add /names, and /search where the module is on."""
+    """Add /names, and /search where the module is on. `turns`: of their own, so that what is typed does not wait for the sections of a page."""
     base = sources.settings.server.base_path
 
     def told(make: Any) -> Response:

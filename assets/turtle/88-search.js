@@ -151,6 +151,8 @@
       event.preventDefault();
       // what is shown may be of what was typed before: ask first
       if (shownFor !== input.value.trim()) { clearTimeout(timer); await ask(); }
+      // a busy portal may fail once: who pressed Enter should not have to press it again
+      if (isOpen() && !options().length && list.querySelector(".tt-bad-note")) await ask();
       const one = options()[chosen < 0 ? 0 : chosen];
       if (!one) return;
       if (event.ctrlKey || event.metaKey) window.open(one.href, "_blank", "noopener"); else go(one);
