@@ -65,7 +65,7 @@ def _metric_lines(sources: Sources, pages: tuple[Page, ...], exporter: str, batc
         what=_("metrics"),
         state=state,
         found=_("{n} of {all} metrics have samples now").format(n=len(there), all=len(metrics)),
-        empties="" if there else what_needs(pages, Need(kind="exporter", name=exporter)),
+        empties="" if there else what_needs(pages, Need(kind="exporter", name=exporter), *(Need(kind="metric", name=name) for name in metrics)),
         mend=""
         if there
         else _("scrape {exporter}, or set metrics.exporters.{exporter}.installed = false").format(exporter=exporter),

@@ -23,13 +23,13 @@ class Line:
     mend: str = ""
 
 
-def what_needs(pages: Iterable[Page], need: Need) -> str:
-    """Pages and panels that show nothing without this, such as `job: cpu.cores, cpu.nodes`; "" if none says so."""
+def what_needs(pages: Iterable[Page], *needs: Need) -> str:
+    """Pages and panels that show less without one of these, such as `job: cpu.cores, cpu.nodes`; "" if none says so."""
     found = []
     for page in pages:
-        whole = need in page.needs
-        parts = [panel.key for section in page.sections for panel in section.panels if need in panel.needs]
-        parts += [section.key for section in page.sections if need in section.needs]
+        whole = any(need in page.needs for need in needs)
+        parts = [panel.key for section in page.sections for panel in section.panels if any(need in panel.needs for need in needs)]
+        parts += [section.key for section in page.sections if any(need in section.needs for need in needs)]
         if whole or parts:
             found.append(page.key + (": " + ", ".join(dict.fromkeys(parts)) if parts and not whole else ""))
     return "; ".join(found)

@@ -55,12 +55,15 @@ def test_what_works_and_what_is_missing(world: World) -> None:
     assert ("slurm", "job_env_table") not in lines
     assert "slurm_cpus_alloc" not in shown and lines["slurm_exporter", "slurm_gpus_total"][:2] == ["missing", "no sample now"]
     power = lines["redfish_exporter", "metrics"]
-    assert power[0] == "missing" and "empties: job: power, chassis" in power
+    assert power[0] == "missing" and any("job: power, chassis; node: power" in line for line in power)
     assert "mend: scrape redfish_exporter, or set metrics.exporters.redfish_exporter.installed = false" in power
     rule = lines["prometheus", "slurm_job:used_core:sum_user_account"]
-    assert rule[:2] == ["missing", "not recorded"] and "empties: jobs: use_cores" in rule
+    assert rule[:2] == ["missing", "not recorded"] and any("jobs: use_cores; top: now; account: priority_cores" in line for line in rule)
     assert "mend: add deploy/recording_rules.yml to rule_files of Prometheus" in rule
-    assert "empties: job: gpu_memory" in lines["slurm-job-exporter", "slurm_job_memory_usage_gpu"]
+    assert any("job: gpu_memory" in line for line in lines["slurm-job-exporter", "slurm_job_memory_usage_gpu"])
+    # of the pages of nodes, people and accounts too: what is empty without the quotas, the file servers, the nodes
+    for exporter, place in (("node_exporter", "nodes: now"), ("lustre_exporter", "top_lustre: "), ("lfs_quota", "user: storage")):
+        assert any(line.startswith("empties: ") and place in line for line in lines[exporter, "metrics"]), exporter
     assert lines["portal", "own database"][0] == "ok"
 
 
