@@ -61,8 +61,8 @@ def test_what_works_and_what_is_missing(world: World) -> None:
     assert rule[:2] == ["missing", "not recorded"] and any("jobs: use_cores; top: now; account: priority_cores" in line for line in rule)
     assert "mend: add deploy/recording_rules.yml to rule_files of Prometheus" in rule
     assert any("job: gpu_memory" in line for line in lines["slurm-job-exporter", "slurm_job_memory_usage_gpu"])
-    # of the pages of nodes, people and accounts too: what is empty without the quotas, the file servers, the nodes
-    for exporter, place in (("node_exporter", "nodes: "), ("lustre_exporter", "top_lustre: "), ("lfs_quota", "user: storage")):
+    # of the pages of nodes, people and accounts too: what is empty without the file servers, the nodes
+    for exporter, place in (("node_exporter", "nodes: "), ("lustre_exporter", "top_lustre: ")):
         assert any(line.startswith("empties: ") and place in line for line in lines[exporter, "metrics"]), exporter
     assert lines["portal", "own database"][0] == "ok"
 
