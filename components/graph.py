@@ -67,7 +67,7 @@ def line(
     color = role or (series_index if isinstance(series_index, str) else colour(series_index))
     trace: dict[str, Any] = {
         "type": "scatter",
-        "mode": "lines" if np.isfinite(values).sum() > 1 else "lines+markers",
+        "mode": "lines",
         "name": plain(name),
         "x0": first * 1000,
         "dx": dx * 1000,
@@ -82,9 +82,17 @@ def line(
         trace["fill"] = "tozeroy"
     if down:
         trace["meta"]["down"] = True
-    if trace["mode"] == "lines+markers":
-        trace["marker"] = {"size": 5}
+    alone = _alone(values)
+    if alone.any():
+        # a line shows nothing of a value between two gaps: a dot does
+        trace |= {"mode": "lines+markers", "marker": {"size": np.where(alone, 5, 0).tolist() if len(values) > 1 else 5}}
     return trace
+
+
+def _alone(values: np.ndarray) -> np.ndarray:
+    """Which values have a gap on both sides."""
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    return known[1:-1] & ~known[:-2] & ~known[2:]
 
 
 def constant(

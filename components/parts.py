@@ -96,9 +96,20 @@ def segments(parts: Sequence[tuple[float, str, str]]) -> html.Div:
     )
 
 
+SPARK_POINTS = 40  # a line of a hundred pixels shows no more, and a table has hundreds of them
+
+
+def _thinned(values: np.ndarray) -> np.ndarray:
+    """At most SPARK_POINTS values, each the mean of the known ones of its stretch."""
+    if len(values) <= SPARK_POINTS:
+        return values
+    stretches = np.array_split(values, SPARK_POINTS)
+    return np.array([part[np.isfinite(part)].mean() if np.isfinite(part).any() else np.nan for part in stretches])
+
+
 def spark(values: Sequence[float], role: str = "used", label: str = "", top: float | None = None) -> html.Div:
     """A small line with its area, coloured by the theme; NaN are left out, nothing below two points."""
-    known = np.asarray(values, dtype=float)
+    known = _thinned(np.asarray(values, dtype=float))
     places = np.flatnonzero(np.isfinite(known))
     if len(places) < 2:
         return html.Div(className="tt-spark")

@@ -25,7 +25,7 @@ from core.viewer import MEMBER_OR_STAFF, Viewer, only_members
 from datasources.prometheus import account_batches, account_frames
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.job_frames import part, with_units
-from datasources.prometheus.run import fetch
+from datasources.prometheus.run import fetch, reason_for_empty
 from datasources.slurm.accounts import account_name
 from datasources.slurm.accounts_limits import limits
 from datasources.sources import Sources
@@ -71,9 +71,17 @@ def priority_query(sources: Sources, viewer: Viewer, subject: Subject, when: Tim
     }  # fmt: skip
 
 
+def _measured(sources: Sources, found: Any, batch: Batch, subject: Subject, when: TimeRange) -> Any:
+    """The frame again, or why nobody of the account has any of it."""
+    if isinstance(found, TurtleError) or not found.columns.empty:
+        return found
+    return NoData(reason_for_empty(sources, batch, Target(accounts=(subject.id,)), when, None), batch.exporter)
+
+
 def _members_query(batch: Any, key: str, unit: str) -> Any:
     def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-        found = _ask(sources, viewer, subject, when, batch(sources.settings))[key]
+        asked = batch(sources.settings)
+        found = _measured(sources, _ask(sources, viewer, subject, when, asked)[key], asked, subject, when)
         if isinstance(found, TurtleError):
             return dict.fromkeys(("allocated", "used", "wasted"), found)
         return {"who": who(sources, viewer, subject.id), **account_frames.by_member(found, unit)}
@@ -96,13 +104,15 @@ def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
 
 def programs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`programs`: busy cores, level bin."""
-    found = _ask(sources, viewer, subject, when, account_batches.programs(sources.settings))["account_programs"]
+    asked = account_batches.programs(sources.settings)
+    found = _measured(sources, _ask(sources, viewer, subject, when, asked)["account_programs"], asked, subject, when)
     return with_units({"programs": found}, {"programs": "cores"})
 
 
 def files_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`operations` (1/s, level user), `bandwidth` (B/s, levels what, user)."""
-    found = _ask(sources, viewer, subject, when, account_batches.lustre(sources.settings))["account_lustre"]
+    asked = account_batches.lustre(sources.settings)
+    found = _measured(sources, _ask(sources, viewer, subject, when, asked)["account_lustre"], asked, subject, when)
     if isinstance(found, TurtleError):
         return {"operations": found, "bandwidth": found}
     made = {"operations": part(found, what="operations"), "bandwidth": part(found, what=("read_bytes", "write_bytes"))}

@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.timerange import TimeRange
 from core.viewer import STAFF as STAFF_ONLY
 from core.viewer import Viewer
-from pages import top, top_common, top_lustre, top_memory, top_query, top_waste
+from pages import top, top_common, top_lustre, top_memory, top_query, top_waste, top_waste_query
 from pages.registry import all_pages
 
 ADA = Viewer(name="ada", is_staff=True)
@@ -245,7 +245,7 @@ def sums(**changes: list[object]) -> pd.DataFrame:
 
 
 def test_waste_is_ranked_by_hours_and_judged_by_ratio_too() -> None:
-    rows = top_waste.ranked(sums(), "user", "cores", SETTINGS)
+    rows = top_waste_query.ranked(sums(), "user", "cores", SETTINGS)
     assert rows["user"].tolist() == ["hana", "bruno", "chen", "dana"]
     assert rows["efficiency"].tolist()[:3] == [0.5, 0.0, 1.0]
     assert math.isnan(rows["efficiency"].iloc[3])
@@ -254,7 +254,7 @@ def test_waste_is_ranked_by_hours_and_judged_by_ratio_too() -> None:
 
 
 def test_the_scatter_is_the_list_as_a_picture() -> None:
-    rows = top_waste.ranked(sums(), "user", "cores", SETTINGS)
+    rows = top_waste_query.ranked(sums(), "user", "cores", SETTINGS)
     seen = rows[rows["efficiency"].notna()]
     points = pd.DataFrame({"who": seen["user"], "hours": seen["judged_hours"], "efficiency": seen["efficiency"], "poor": seen["poor"]})
     figure = top_waste.scatter(points, about(top_waste.TOP_WASTE.subject({}), {}))
@@ -283,7 +283,7 @@ def test_five_hundred_people_are_a_small_chart_without_names_on_each_other() -> 
 
 def test_a_range_without_runs_is_a_sentence_and_coverage_is_said() -> None:
     view = top_waste.TOP_WASTE.subject({})
-    nothing = top_waste.ranked(sums().iloc[:0], "user", "cores", SETTINGS)
+    nothing = top_waste_query.ranked(sums().iloc[:0], "user", "cores", SETTINGS)
     assert texts(top_waste.draw_rows({"rows": nothing}, about(view, {}))) == "No summarised run ended in this range."
     narrowed = about(top_waste.TOP_WASTE.subject({"user": "nobody"}), {})
     assert "that fits the filters" in texts(top_waste.draw_rows({"rows": nothing}, narrowed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from dash import html
 
 from components import format as text
-from components import graph
+from components import graph, parts
 from components.records import About
 from components.table import Column, table
 from core.timerange import TimeRange
@@ -168,3 +169,20 @@ def test_a_colour_that_comes_again_wears_another_mark() -> None:
     go.Figure(areas)
     alone = graph.figure([graph.line(frame["n0"], "read"), graph.line(frame["n1"], "others", role="muted")], unit="")["data"]
     assert [trace["line"].get("dash") for trace in alone] == [None, None]
+
+
+def test_a_value_between_two_gaps_is_a_dot() -> None:
+    nan = float("nan")
+    times = pd.date_range("2026-11-22", periods=6, freq="60s", tz="UTC")
+    trace = graph.line(pd.Series([nan, 1.0, nan, 2.0, 3.0, nan], index=times), "a", step=60)
+    assert (trace["mode"], trace["marker"]) == ("lines+markers", {"size": [0, 5, 0, 0, 0, 0]})
+    assert "marker" not in graph.line(pd.Series([1.0, 2.0, nan, 3.0, 4.0, 4.0], index=times), "a", step=60)
+
+
+def test_a_small_line_of_many_values_is_thinned_to_the_means_of_its_stretches() -> None:
+    """80 values in 40 pairs: 0 and 2 in each, so that every point of the line is the mean, 1, half way up to 2."""
+    style = parts.spark([0.0, 2.0] * 40, top=2.0).children.style
+    svg = base64.b64decode(style["maskImage"].split("base64,")[1].rstrip(")")).decode()
+    line = re.search(r'<polyline points="([^"]+)"', svg)[1].split()
+    assert len(line) == 40
+    assert {point.split(",")[1] for point in line} == {"18.0"}
