@@ -114,6 +114,7 @@ def open_app(browser) -> Iterator[Callable]:
             url = running.enter_context(served(app))
             # the setter would open the address and wait for Dash; the test decides what to open and to wait for
             browser._url = url
+            browser.driver.set_window_size(1280, 900)  # whatever a test before made of it
             browser.driver.get(url + path)
             return browser
 

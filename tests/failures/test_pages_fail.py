@@ -170,9 +170,10 @@ def emptied(shown: dict[str, str]) -> dict[str, str]:
 OF_SUMMARIES = {key: EVERY[key] for key in ("user", "account", "top_waste")}
 
 
-def test_nothing_is_summarised_yet(world: World) -> None:
+def test_nothing_is_summarised_yet(portal_of: Callable[..., Asker], tmp_path: Path) -> None:
     """A fresh portal: sacct knows of runs that ended, the summaries of none."""
-    for place, text in emptied(everything(world.person("ada"), OF_SUMMARIES)).items():
+    person = portal_of("ada", portal={"url": f"sqlite:///{tmp_path / 'fresh.sqlite'}"})
+    for place, text in emptied(everything(person, OF_SUMMARIES)).items():
         assert NOT_SUMMARISED in text, place
         assert "Nobody is both" not in text and "wasted any" not in text and "Nothing to improve" not in text
 

@@ -64,7 +64,7 @@ PAGES: dict[str, Page] = {
     "top memory": (STAFF, lambda plan: "/top/memory", 0),
     "top file systems": (STAFF, lambda plan: "/top/lustre", 2),
     "waste": (STAFF, lambda plan: "/top/waste", 1),
-    "nodes": ("bruno", lambda plan: "/nodes", 1),
+    "nodes": ("bruno", lambda plan: "/nodes", 0),
     "one node": ("mira", lambda plan: f"/node/{running(plan, 'mira')[0].shares[0].node}", 10),
     "scheduling": (STAFF, lambda plan: "/scheduling", 6),
     "narrowed": (STAFF, lambda plan: "/?account=def-turing_cpu", 2),
