@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,23 @@ COORDINATORS = (
 )
 
 
-@pytest.fixture(scope="session")
-def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dash]:
-    """The portal behind a trusted proxy; ada is staff."""
-    folder = tmp_path_factory.mktemp("portal")
-    mariadb.create("slurm_access", DUMP)
-    mariadb.execute("use slurm_access; " + MARK_ALICE)
-    mariadb.execute("use slurm_access; " + COORDINATORS)
+@contextmanager
+def standing(mariadb: Any, folder: Path, name: str, statements: Iterable[str], *, site: Mapping[str, object] | None = None, **tables: object) -> Iterator[Dash]:
+    """A portal behind a trusted proxy over the real rows in a database `name`, changed by `statements`; ada is staff.
+
+    `site`, `tables`: what its settings say besides.
+    """
+    mariadb.create(name, DUMP)
+    for statement in statements:
+        mariadb.execute(f"use {name}; {statement}")
     settings = Settings.model_validate(
         {
-            "site": {"cluster": "alpha", "title": "Alpha"},
+            "site": {"cluster": "alpha", "title": "Alpha", **(site or {})},
             "server": {"cache_dir": str(folder / "cache"), "secret_key": "k" * 40, "secure_cookie": False},
             "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
-            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_access"},
+            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/{name}"},
             "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
+            **tables,
         }
     )
     sources = connect(settings, clock=lambda: ASKED_AT)
@@ -48,8 +52,20 @@ def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     sources.close()
 
 
+def people(portal: Dash) -> Callable[[str | None], Asker]:
+    """login → somebody before the portal, the same each time."""
+    known: dict[str | None, Asker] = {}
+    return lambda login: known.setdefault(login, Asker(portal, login))
+
+
+@pytest.fixture(scope="session")
+def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dash]:
+    """The portal behind a trusted proxy; ada is staff."""
+    with standing(mariadb, tmp_path_factory.mktemp("portal"), "slurm_access", (MARK_ALICE, COORDINATORS)) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def ask(portal: Dash) -> Callable[[str | None], Asker]:
     """ask(login) → somebody before the portal."""
-    known: dict[str | None, Asker] = {}
-    return lambda login: known.setdefault(login, Asker(portal, login))
+    return people(portal)

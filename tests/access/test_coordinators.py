@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from core.settings import Settings
-from datasources.connect import connect
 from pages.registry import all_pages
-from tests.access.asker import SECRET, Asker, portal_of
-from tests.access.conftest import ASKED_AT, COORDINATORS, DUMP, MARK_ALICE, WORD
+from tests.access.asker import Asker
+from tests.access.conftest import COORDINATORS, MARK_ALICE, WORD, people, standing
 from tests.access.test_matrix import text
 
 pytestmark = pytest.mark.services
@@ -36,24 +33,10 @@ TRAPPED = ("6", "50")
 @pytest.fixture(scope="module")
 def opened(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], Asker]]:
     """opened(login) → somebody before a portal whose site lets coordinators open jobs; names of others are hidden."""
-    folder: Path = tmp_path_factory.mktemp("coordinators")
-    mariadb.create("slurm_coordinators", DUMP)
-    for statement in (MARK_ALICE, COORDINATORS, *TRAPS):
-        mariadb.execute("use slurm_coordinators; " + statement)
-    settings = Settings.model_validate(
-        {
-            "site": {"cluster": "alpha", "title": "Alpha", "coordinators_see_jobs": True, "names": "hidden"},
-            "server": {"cache_dir": str(folder / "cache"), "secret_key": "k" * 40, "secure_cookie": False},
-            "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
-            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_coordinators"},
-            "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
-        }
-    )
-    sources = connect(settings, clock=lambda: ASKED_AT)
-    app = portal_of(settings, sources)
-    known: dict[str | None, Asker] = {}
-    yield lambda login: known.setdefault(login, Asker(app, login))
-    sources.close()
+    site = {"coordinators_see_jobs": True, "names": "hidden"}
+    changes = (MARK_ALICE, COORDINATORS, *TRAPS)
+    with standing(mariadb, tmp_path_factory.mktemp("coordinators"), "slurm_coordinators", changes, site=site) as portal:
+        yield people(portal)
 
 
 def everything(person: Asker, path: str, page: str) -> str:

@@ -6,17 +6,14 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 import pytest
 
-from core.settings import Settings
-from datasources.connect import connect
 from pages.registry import all_pages
-from tests.access.asker import SECRET, Asker, portal_of
-from tests.access.conftest import ASKED_AT, DUMP, MARK_ALICE, WORD
+from tests.access.asker import Asker
+from tests.access.conftest import MARK_ALICE, WORD, people, standing
 from tests.access.test_matrix import text
 
 pytestmark = pytest.mark.services
@@ -83,24 +80,8 @@ def heard() -> Iterator[Listener]:
 @pytest.fixture(scope="module")
 def ask_with(mariadb: Any, heard: Listener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], Asker]]:
     """ask_with(login) → somebody before a portal that has metrics to ask for."""
-    folder: Path = tmp_path_factory.mktemp("lookalikes")
-    mariadb.create("slurm_lookalikes", DUMP)
-    mariadb.execute("use slurm_lookalikes; " + MARK_ALICE)
-    settings = Settings.model_validate(
-        {
-            "site": {"cluster": "alpha", "title": "Alpha"},
-            "server": {"cache_dir": str(folder / "cache"), "secret_key": "k" * 40, "secure_cookie": False},
-            "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
-            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_lookalikes"},
-            "prometheus": {"url": heard.url},
-            "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
-        }
-    )
-    sources = connect(settings, clock=lambda: ASKED_AT)
-    portal = portal_of(settings, sources)
-    known: dict[str | None, Asker] = {}
-    yield lambda login: known.setdefault(login, Asker(portal, login))
-    sources.close()
+    with standing(mariadb, tmp_path_factory.mktemp("lookalikes"), "slurm_lookalikes", (MARK_ALICE,), prometheus={"url": heard.url}) as portal:
+        yield people(portal)
 
 
 # real accounts, which staff may open; alice and bob are no members of them

@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 import pytest
 
-from core.settings import Settings
-from datasources.connect import connect
 from pages.registry import all_pages
-from tests.access.asker import SECRET, Asker, portal_of, walk
-from tests.access.conftest import ASKED_AT, DUMP
+from tests.access.asker import Asker, walk
+from tests.access.conftest import people, standing
 from tests.access.test_matrix import text
 
 pytestmark = pytest.mark.services
@@ -47,24 +44,9 @@ def _quoted(sql: str) -> str:
 @pytest.fixture(scope="module")
 def marked(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str | None], Asker]]:
     """marked(login) → somebody before a portal that shows all names and reasons."""
-    folder: Path = tmp_path_factory.mktemp("markup")
-    mariadb.create("slurm_markup", DUMP)
-    for statement in SET:
-        mariadb.execute("use slurm_markup; " + _quoted(statement))
-    settings = Settings.model_validate(
-        {
-            "site": {"cluster": "alpha", "title": "Alpha", "names": "names", "node_reasons": "all"},
-            "server": {"cache_dir": str(folder / "cache"), "secret_key": "k" * 40, "secure_cookie": False},
-            "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
-            "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_markup"},
-            "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
-        }
-    )
-    sources = connect(settings, clock=lambda: ASKED_AT)
-    app = portal_of(settings, sources)
-    known: dict[str | None, Asker] = {}
-    yield lambda login: known.setdefault(login, Asker(app, login))
-    sources.close()
+    site = {"names": "names", "node_reasons": "all"}
+    with standing(mariadb, tmp_path_factory.mktemp("markup"), "slurm_markup", map(_quoted, SET), site=site) as portal:
+        yield people(portal)
 
 
 def strings(node: Any) -> Iterator[str]:

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from demo.model import Plan
 from demo.plan import load_plan
@@ -116,3 +118,20 @@ def screen(browser: object, demo: Demo, reader: Callable[[str], Reader]) -> Iter
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     driver.delete_all_cookies()
     browser.reset_log_timestamp()
+
+
+@pytest.fixture(scope="module")
+def ada(reader: Callable[[str], Reader]) -> Reader:
+    """One of the staff, without a browser."""
+    return reader("ada")
+
+
+@pytest.fixture(scope="module")
+def accounting(demo: Demo) -> Iterator[Engine]:
+    """The demo's database, with the grants the portal has."""
+    slurm = tomllib.loads((demo.folder / "turtle.toml").read_text())["slurm"]
+    with open(slurm["password_file"]) as file:
+        password = file.read().strip()
+    engine = create_engine(slurm["url"].replace("@", f":{password}@"))
+    yield engine
+    engine.dispose()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import time
-import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
 from demo.model import Plan, PlannedRun
 from tests.portal.conftest import Demo
@@ -20,26 +19,9 @@ from tests.portal.reader import Reader
 from tests.portal.truth import Truth
 
 pytestmark = pytest.mark.browser  # the ring the demo runs in
-STAFF = "ada"
 DAY, HOUR, TIB = 86400, 3600, 1024**4
 PATIENCE = 240  # seconds the summaries of the first days may take behind everything else
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-
-
-@pytest.fixture(scope="module")
-def ada(reader: Callable[[str], Reader]) -> Reader:
-    return reader(STAFF)
-
-
-@pytest.fixture(scope="module")
-def accounting(demo: Demo) -> Iterator[Engine]:
-    """The demo's database, with the grants the portal has."""
-    slurm = tomllib.loads((demo.folder / "turtle.toml").read_text())["slurm"]
-    with open(slurm["password_file"]) as file:
-        password = file.read().strip()
-    engine = create_engine(slurm["url"].replace("@", f":{password}@"))
-    yield engine
-    engine.dispose()
 
 
 def table(person: Reader, address: str) -> list[dict[str, str]]:

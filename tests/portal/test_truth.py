@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, text
 
 from tests.portal.conftest import Demo
 from tests.portal.reader import Line, Reader
@@ -16,7 +15,6 @@ from tests.portal.runs import CASES, GPU_CASES, IO_CASES, POWER_CASES, SLICE, ad
 from tests.portal.truth import Truth
 
 pytestmark = pytest.mark.browser  # the ring the demo runs in
-STAFF = "ada"
 SCRAPE = {"job": 30, "lustre": 60}  # seconds, as the demo's turtle.toml says; rates look back further than both
 # Counters are whole nanoseconds, bytes or operations and charts are float32: nothing else stands between curve and chart.
 EXACT = 2e-3
@@ -25,22 +23,6 @@ FIRST = 60  # seconds until the first sample of a gauge
 PEAK = 0.035
 # A GPU's mean is read off the grid too: a dip of one minute in sixty counts for nothing or for one point in twelve.
 GPU_POINTS = 0.025
-
-
-@pytest.fixture(scope="module")
-def ada(reader: Callable[[str], Reader]) -> Reader:
-    return reader(STAFF)
-
-
-@pytest.fixture(scope="module")
-def accounting(demo: Demo) -> Iterator[Engine]:
-    """The demo's database, with the grants the portal has."""
-    slurm = tomllib.loads((demo.folder / "turtle.toml").read_text())["slurm"]
-    with open(slurm["password_file"]) as file:
-        password = file.read().strip()
-    engine = create_engine(slurm["url"].replace("@", f":{password}@"))
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
