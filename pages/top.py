@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -95,10 +96,14 @@ def compute_legend(about: About) -> Any:
 
 def draw_compute(frames: Frames, about: About) -> Any:
     """The table of people and accounts by allocated cores."""
+    return _drawn(frames, about, N_("No job runs now."), compute_columns, compute_legend)
+
+
+def _drawn(frames: Frames, about: About, nobody: str, columns: Callable[[About], Any], legend: Callable[[About], Any]) -> Any:
     if frames["rows"].empty:
-        return common.nobody(about.subject, N_("No job runs now."))
+        return common.nobody(about.subject, nobody)
     rows, more = common.shown_rows(frames["rows"], about.settings)
-    return html.Div([common.trouble(frames), table(rows, compute_columns(about), filtered=True), more, compute_legend(about)])
+    return html.Div([common.trouble(frames), table(rows, columns(about), filtered=True), more, legend(about)])
 
 
 def draw_gpu_tiles(frames: Frames, about: About) -> Any:
@@ -160,10 +165,7 @@ def gpu_legend(about: About) -> Any:
 
 def draw_gpu(frames: Frames, about: About) -> Any:
     """The table of people and accounts by allocated GPUs."""
-    if frames["rows"].empty:
-        return common.nobody(about.subject, N_("No job holds a GPU now."))
-    rows, more = common.shown_rows(frames["rows"], about.settings)
-    return html.Div([common.trouble(frames), table(rows, gpu_columns(about), filtered=True), more, gpu_legend(about)])
+    return _drawn(frames, about, N_("No job holds a GPU now."), gpu_columns, gpu_legend)
 
 
 HELP = N_("Running jobs now, added up by person and account. Used: the mean of the last minutes. Below the table it says from where on a value counts as wasting.")
