@@ -6,9 +6,11 @@ import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOM = 4 << 30  # bytes: the demo itself asks for 3 GB before it starts
 START = 420  # seconds the first start may take on two busy cores
 STOP = 60
+SUMMARISED = 420  # seconds the summaries of a whole month may take behind everything else
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,28 @@ def demo() -> Iterator[Demo]:
     """The demo, built anew; ended by SIGTERM, after which nothing it started may be left."""
     with _place() as place, _running(place) as url:
         yield Demo(url=url, folder=place / "demo", plan=load_plan(place / "demo" / "plan"))
+
+
+def _summarised_to(folder: Path) -> int:
+    """When the last run ended that is summarised, in UTC seconds; 0 before the first."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'portal.sqlite'}?mode=ro", uri=True)) as portal:
+        try:
+            return portal.execute('select max("end") from summary_cursor').fetchone()[0] or 0
+        except sqlite3.OperationalError:  # the portal is just making its tables
+            return 0
+
+
+@pytest.fixture(scope="session")
+def summarised(demo: Demo) -> Callable[[int], None]:
+    """summarised(moment) waits until the runs that ended before that moment are summarised: a timer does so, oldest first."""
+
+    def wait(moment: int) -> None:
+        limit = time.monotonic() + SUMMARISED
+        while (reached := _summarised_to(demo.folder)) < moment:
+            assert time.monotonic() < limit, f"summaries reach {reached}, {moment - reached} s short"
+            time.sleep(2)
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from tests.portal.truth import Truth
 
 pytestmark = pytest.mark.browser  # the ring the demo runs in
 DAY, HOUR, TIB = 86400, 3600, 1024**4
-PATIENCE = 240  # seconds the summaries of the first days may take behind everything else
 FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -51,7 +50,9 @@ def quiet(plan: Plan) -> tuple[int, int]:
     return first, first + 3 * DAY
 
 
-def test_members_are_what_their_jobs_held_and_used(demo: Demo, reader: Callable[[str], Reader]) -> None:
+def test_members_are_what_their_jobs_held_and_used(
+    demo: Demo, reader: Callable[[str], Reader], summarised: Callable[[int], None]
+) -> None:
     """A member's hours by the plan's own curves, read by the PI, who is no staff."""
     account, (low, high) = "def-curie_cpu", quiet(demo.plan)
     runs = [run for run in demo.plan.runs if run.account == account and run.start and run.end and low <= run.end < high]
@@ -61,7 +62,8 @@ def test_members_are_what_their_jobs_held_and_used(demo: Demo, reader: Callable[
         for place, value in enumerate((1, run.cores * seconds / HOUR, Truth(demo.plan, run).cpu_seconds / HOUR, run.memory / TIB * seconds / HOUR)):
             expected[run.person][place] += value
     assert len(expected) > 3
-    rows = _summarised(demo, reader("ada"), f"account/members/members?at=/account/{account}&{span(low, high)}", len(runs))
+    summarised(high)
+    rows = table(reader("ada"), f"account/members/members?at=/account/{account}&{span(low, high)}")
     found = {row["user"]: row for row in rows}
     assert set(found) >= set(expected)
     for person, (jobs, core_hours, used, tib_hours) in expected.items():
@@ -75,15 +77,6 @@ def test_members_are_what_their_jobs_held_and_used(demo: Demo, reader: Callable[
     mine = table(reader("mcurie"), f"account/members/members?at=/account/{account}&{span(low, high)}")
     assert sorted(row["core-hours allocated"] for row in mine) == sorted(row["core-hours allocated"] for row in rows)
     assert {row["user"] for row in mine} & (set(expected) - {"mcurie"}) == set()
-
-
-def _summarised(demo: Demo, person: Reader, address: str, jobs: int) -> list[dict[str, str]]:
-    end = time.monotonic() + PATIENCE
-    while True:
-        rows = table(person, address)
-        if sum(float(row["jobs ended"]) for row in rows) >= jobs or time.monotonic() > end:
-            return rows
-        time.sleep(3)
 
 
 def test_what_slurm_charged_in_a_month_is_what_jobs_held(demo: Demo, ada: Reader) -> None:

@@ -34,7 +34,10 @@ def arrive(screen: Screen, wanted: str, holds: str = "") -> None:
     screen.wait("return document.querySelector('.tt-main').innerText.includes(arguments[0])", holds)
 
 
-def test_a_pi_finds_who_wastes_most_and_how_much(screen: Screen, reader: Callable[[str], Reader]) -> None:
+def test_a_pi_finds_who_wastes_most_and_how_much(
+    screen: Screen, demo: Demo, reader: Callable[[str], Reader], summarised: Callable[[int], None]
+) -> None:
+    summarised(demo.plan.made_at - 3600)
     screen.be(PI).look().open("/")
     screen.click("nav a", "My accounts")
     arrive(screen, "/accounts")
