@@ -105,11 +105,11 @@ def demo() -> Iterator[Demo]:
 
 def _summarised_to(folder: Path) -> int:
     """When the last run ended that is summarised, in UTC seconds; 0 before the first."""
-    with contextlib.closing(sqlite3.connect(f"file:{folder / 'portal.sqlite'}?mode=ro", uri=True)) as portal:
-        try:
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{folder / 'portal.sqlite'}?mode=ro", uri=True)) as portal:
             return portal.execute('select max("end") from summary_cursor').fetchone()[0] or 0
-        except sqlite3.OperationalError:  # the portal is just making its tables
-            return 0
+    except sqlite3.OperationalError:  # the portal is just making the file or its tables
+        return 0
 
 
 @pytest.fixture(scope="session")
