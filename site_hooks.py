@@ -7,6 +7,10 @@ arguments. Everything else in that file begins with an underscore, so that a mis
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from core import site_files as _files
+
 
 def viewer_from_profile(profile: dict) -> dict | None:
     """The login exactly as it came, and the full name of an OpenID Connect profile.
@@ -35,9 +39,9 @@ def is_staff(name: str, admin_level: str) -> bool:
     return admin_level in ("operator", "administrator")
 
 
-def cloud_projects(name: str) -> tuple[str, ...]:
-    """None: OpenStack's projects are known to the site alone."""
-    return ()
+def cloud_projects(name: str, file: Path | None) -> tuple[str, ...]:
+    """The projects that cloud.projects_file says the person is a member of; none without such a file."""
+    return tuple(_files.projects_of(file, name)) if file is not None else ()
 
 
 def person(name: str) -> str:
@@ -45,9 +49,9 @@ def person(name: str) -> str:
     return ""
 
 
-def storage_allocations(name: str) -> tuple[dict, ...]:
-    """None known."""
-    return ()
+def storage_allocations(name: str, accounts: tuple[str, ...], file: Path | None) -> tuple[dict, ...]:
+    """What storage.allocations_file gives the person, and the groups the person or one of the accounts is in; else nothing is known."""
+    return tuple(_files.allocations(file, name, accounts)) if file is not None else ()
 
 
 def price_of(resource: str, model: str, account: str) -> float | None:
@@ -55,6 +59,6 @@ def price_of(resource: str, model: str, account: str) -> float | None:
     return None
 
 
-def notices(viewer: dict) -> tuple[dict, ...]:
-    """No messages."""
-    return ()
+def notices(viewer: dict, file: Path | None) -> tuple[dict, ...]:
+    """The messages of overview.notices_file, the same for everybody; none without such a file."""
+    return tuple(_files.notices_of(file)) if file is not None else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import dash
@@ -21,7 +22,7 @@ from components.shell_errors import refused
 from components.text import _, time_note
 from core.errors import NotFound, TurtleError
 from core.settings import Settings
-from core.viewer import Viewer
+from core.viewer import Viewer, as_set
 from datasources.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,13 @@ def existing(pages: tuple[Page, ...], settings: Settings) -> tuple[Page, ...]:
     for page in pages:
         if not settings.module_on(page.module):
             log.info("page %s: module %s is switched off", page.key, page.module)
-    return tuple(page for page in pages if settings.module_on(page.module))
+    return tuple(_as_set(page, settings.site.public) for page in pages if settings.module_on(page.module))
+
+
+def _as_set(page: Page, public: str) -> Page:
+    """The page with the access rules that hold here: public pages may be closed by a setting."""
+    sections = tuple(replace(section, access=as_set(section.access, public)) for section in page.sections)
+    return replace(page, access=as_set(page.access, public), sections=sections)
 
 
 def _where() -> tuple[str, str]:
@@ -66,7 +73,7 @@ def _notices(sources: Sources, viewer: Viewer) -> list[Any]:
     for one in sources.hooks.notices(told):
         url = str(one.get("url", ""))
         more = html.A(_("More"), href=url, className="tt-link") if url.startswith(("https://", "/")) else None
-        shown.append(parts.notice([one["text"], " ", more], one["level"], can_close=True))
+        shown.append(parts.notice([one["text"] if isinstance(one["text"], str) else one["text"].get("en", ""), " ", more], one["level"], can_close=True))
     return shown
 
 

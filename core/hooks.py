@@ -19,12 +19,12 @@ from types import ModuleType
 from typing import Protocol
 
 from core.errors import SettingsError
+from core.notices import checked_notices
 from core.settings import Settings
 from core.viewer import PUBLIC, Viewer
 
 log = logging.getLogger(__name__)
 DEFAULTS = Path(__file__).resolve().parents[1] / "site_hooks.py"
-LEVELS = ("info", "warn", "bad")
 _LOGIN = re.compile(r"[^\x00-\x20/]{1,128}")
 
 
@@ -39,8 +39,11 @@ class Facts(Protocol):
 class Hooks:
     """The site's answers, each checked; made by load_hooks()."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., object]], origin: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, functions: Mapping[str, Callable[..., object]], origin: Mapping[str, str] | None = None, files: Mapping[str, Path | None] | None = None
+    ) -> None:
         self._functions = dict(functions)
+        self._files = dict(files or {})  # hook name → the file of the settings that its default reads
         self.origin = dict(origin or {})  # hook name → file it comes from, for `check` and the administration page
 
     def viewer_from_profile(self, profile: dict) -> dict | None:
@@ -85,21 +88,27 @@ class Hooks:
         """
         return self._ask("is_staff", {"name": name, "admin_level": admin_level}, False) is True
 
-    def cloud_projects(self, name: str) -> tuple[str, ...]:
-        """Names of the OpenStack projects of a person. Denied if it fails: none."""
-        return _names("cloud_projects", self._ask("cloud_projects", {"name": name}, ()))
+    def cloud_projects(self, name: str, file: Path | None = None) -> tuple[str, ...]:
+        """Names of the OpenStack projects of a person. Denied if it fails: none.
+
+        `file`: the setting cloud.projects_file, which the default reads.
+        """
+        return _names("cloud_projects", self._ask("cloud_projects", {"name": name, "file": self._file("cloud_projects", file)}, ()))
 
     def person(self, name: str) -> str:
         """The full name of a login, "" if not known. Asked often: keep it quick."""
         found = self._ask("person", {"name": name}, "")
         return found if isinstance(found, str) else ""
 
-    def storage_allocations(self, name: str) -> tuple[dict, ...]:
-        """Storage a person or their projects were given.
+    def storage_allocations(self, name: str, accounts: tuple[str, ...] = (), file: Path | None = None) -> tuple[dict, ...]:
+        """Storage a person or their groups were given. `accounts`: the person's, in Slurm.
 
-        A list of {"name": project or login, "kind": "home" | "scratch" | "project" | "nearline", "bytes": n, "files": n}.
+        A list of {"kind": an area of the settings, "name": login, account or group, "bytes": n, "files": n}, and where known "id":
+        the uid or gid (GPFS and Robinhood know numbers only), "personal": True for a group of one person, "title": what people call it.
+        `file`: the setting storage.allocations_file, which the default reads.
         """
-        return _dicts("storage_allocations", self._ask("storage_allocations", {"name": name}, ()), ("name", "kind"))
+        asked = {"name": name, "accounts": tuple(accounts), "file": self._file("storage_allocations", file)}
+        return _dicts("storage_allocations", self._ask("storage_allocations", asked, ()), ("name", "kind"))
 
     def price_of(self, resource: str, model: str, account: str) -> float | None:
         """The price of one hour of a core ("core") or of a GPU ("gpu", with its `model`) for an account; None: as in the settings."""
@@ -110,14 +119,18 @@ class Hooks:
             log.error("hook price_of: not a price: %r", found)
         return None
 
-    def notices(self, viewer: dict) -> tuple[dict, ...]:
+    def notices(self, viewer: dict, file: Path | None = None) -> tuple[dict, ...]:
         """Messages on top of every page, such as a planned outage.
 
         `viewer`: {"name": login or None, "is_staff": bool, "accounts": […]}. A list of {"level": "info" | "warn" | "bad",
-        "text": plain text, and if wanted "url": https://…}.
+        "text": plain text, or one for each language: {"en": …, "fr": …}, and if wanted "from" and "until": when it is shown
+        (ISO 8601, UTC where no zone is said), "url": https://…}. `file`: the setting overview.notices_file, which the default reads.
         """
-        found = _dicts("notices", self._ask("notices", {"viewer": dict(viewer)}, ()), ("level", "text"))
-        return tuple(one for one in found if one["level"] in LEVELS)
+        found = self._ask("notices", {"viewer": dict(viewer), "file": self._file("notices", file)}, ())
+        return checked_notices(found)
+
+    def _file(self, hook: str, given: Path | None) -> Path | None:
+        return given if given is not None else self._files.get(hook)
 
     def _ask(self, name: str, arguments: dict[str, object], safe: object) -> object:
         function = self._functions[name]
@@ -175,7 +188,15 @@ def load_hooks(settings: Settings | None = None) -> Hooks:
         own = _read(settings.hooks_file)
         functions |= own
         origin |= dict.fromkeys(own, str(settings.hooks_file))
-    return Hooks(functions, origin)
+    return Hooks(functions, origin, files_of(settings) if settings is not None else {})
+
+
+def files_of(settings: Settings) -> dict[str, Path | None]:
+    """The file of the settings that the default of each hook reads."""
+    return {
+        "storage_allocations": settings.storage.allocations_file, "cloud_projects": settings.cloud.projects_file,
+        "notices": settings.overview.notices_file,
+    }  # fmt: skip
 
 
 def _read(path: Path) -> dict[str, Callable[..., object]]:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer
+from pydantic import Field, SecretStr
 
 from core.gpus import DEFAULT_GPUS, GpuModel
-from core.values import Address, DatabaseUrl, HeaderName, HttpUrl, MysqlUrl, Network, without_password
+from core.settings_base import Part, Source
+from core.settings_places import Area, Cloud, Flavour, Host, Overview, Robinhood, Storage
+from core.values import Address, DatabaseUrl, HeaderName, HttpUrl, MysqlUrl, Network
 
-MODULES = ("status", "jobstats", "accountstats", "usersummary", "top", "nodes", "scheduling", "search")
-
-
-class Part(BaseModel):
-    """A table of the file: no unknown keys, frozen."""
-
-    # what was given is kept out of error texts: it may be a secret
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """What repr() shows: an address may hold a password."""
-        for name, value in super().__repr_args__():
-            yield name, without_password(value) if isinstance(value, str) else value
-
-
-class Source(Part):
-    """A part with the address of a server."""
-
-    @field_serializer("url", when_used="json", check_fields=False)
-    def _hide(self, url: str) -> str:
-        return without_password(url)
+__all__ = [
+    "EXPORTERS", "MODULES", "Area", "Cloud", "Exporter", "Flavour", "Host", "Link", "Metrics", "Overview", "Part", "Portal", "Prices",
+    "Prometheus", "Robinhood", "Server", "Settings", "SignIn", "Site", "Slurm", "Source", "Storage", "Thresholds", "Top",
+]  # fmt: skip
+MODULES = (
+    "status", "overview", "jobstats", "accountstats", "cloudstats", "quotas", "usersummary", "top", "nodes", "scheduling", "search",
+)  # fmt: skip
 
 
 class Link(Part):
@@ -48,6 +35,7 @@ class Site(Part):
     cluster: str = Field("turtle", description="The cluster's name in Slurm; its tables are called <cluster>_job_table and so on")
     title: str = Field("Turtle", description="The cluster's name as people write it")
     intro: str = Field("", description="A few plain sentences on the home page")
+    public: Literal["all", "status", "none"] = Field("all", description="What is shown without signing in: all public pages, the front page only, or nothing")
     links: tuple[Link, ...] = Field((), description="Further links in the menu: documentation, support")
     other_portals: tuple[Link, ...] = Field((), description="Portals of other clusters")
     support: Address = Field("", description="Address a support link opens; {page} and {incident} are filled in")
@@ -127,7 +115,9 @@ EXPORTERS: dict[str, Exporter] = {
     "slurm_exporter": Exporter(scrape_seconds=60),
     "pcm-sensor-server": Exporter(scrape_seconds=30),
     "libvirtd_exporter": Exporter(scrape_seconds=30),
+    "openstack_exporter": Exporter(scrape_seconds=300),
     "lfs_quota": Exporter(scrape_seconds=300),
+    "gpfs_exporter": Exporter(scrape_seconds=300),
     "nvidia_gpu_exporter": Exporter(scrape_seconds=60),
 }
 
@@ -161,20 +151,6 @@ class Slurm(Source):
         {}, description='Host list of each partition, as in slurm.conf: cpu = "c[001-036]". Not in any database: without it the pages of '
         "nodes go by the jobs that run",
     )  # fmt: skip
-
-
-class Area(Part):
-    """A file system with quotas, as lfs_quota labels it."""
-
-    path: str = Field(description="Value of the label path")
-    label: Literal["user", "project", "group"] = Field("user", description="Label that names whose quota it is; a project's is the account's name")
-
-
-class Storage(Part):
-    """Where people keep their files."""
-
-    areas: dict[str, Area] = Field({}, description="home, scratch, project, nearline: where their quotas are measured; the limits come from the hook storage_allocations")
-    near_share: float = Field(0.9, gt=0, le=1, description="Use from this share of a quota on is near it")
 
 
 class Top(Part):
@@ -264,6 +240,9 @@ class Settings(Part):
     prices: Prices = Prices()
     thresholds: Thresholds = Thresholds()
     storage: Storage = Storage()
+    robinhood: dict[str, Robinhood] = Field({}, description="Robinhood databases by a name of your own")
+    overview: Overview = Overview()
+    cloud: Cloud = Cloud()
     top: Top = Top()
     hooks_file: Path | None = Field(None, description="The site's own hooks file")
 

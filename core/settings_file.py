@@ -92,18 +92,19 @@ def _with_defaults(data: dict) -> dict:
     return data
 
 
-def _secrets_from_files(data: dict, where: str) -> dict:
+def _secrets_from_files(data: dict, where: str, above: str = "") -> dict:
     for name, table in data.items():
         if not isinstance(table, dict):
             continue
+        _secrets_from_files(table, where, f"{above}{name}.")
         for key in [key for key in table if key.endswith("_file") and key.removesuffix("_file") in SECRETS]:
             path = Path(str(table[key]))
             try:
                 table[key.removesuffix("_file")] = path.read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise SettingsError(f"{where}: {name}.{key} = {path}: cannot be read ({error.strerror})") from None
+                raise SettingsError(f"{where}: {above}{name}.{key} = {path}: cannot be read ({error.strerror})") from None
             except UnicodeDecodeError:
-                raise SettingsError(f"{where}: {name}.{key} = {path}: not UTF-8 text") from None
+                raise SettingsError(f"{where}: {above}{name}.{key} = {path}: not UTF-8 text") from None
     return data
 
 

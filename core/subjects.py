@@ -10,12 +10,13 @@ from core.errors import BadInput
 MAX_JOB_ID = 2**32 - 1  # Slurm's job ids are 32 bits
 MAX_JOBS_COMPARED = 60
 _NAME = re.compile(r"[^\x00-\x1f/]{1,128}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """kind: cluster, user, job, jobs, account, node. id: the exact name or the canonical text of the id(s)."""
+    """kind: cluster, user, job, jobs, account, node, cloud_project, instance. id: the exact name or the canonical text of the id(s)."""
 
     kind: str
     id: str
@@ -38,6 +39,15 @@ class JobsSubject(Subject):
 
     kind: str = "jobs"
     jobs: tuple[JobSubject, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceSubject(Subject):
+    """One virtual machine of a cloud project."""
+
+    kind: str = "instance"
+    project: str
+    uuid: str
 
 
 CLUSTER = Subject(kind="cluster", id="")
@@ -108,3 +118,17 @@ def node(name: str) -> Subject:
     if not _NODE.fullmatch(name):
         raise BadInput("name")
     return Subject(kind="node", id=name)
+
+
+def cloud_project(name: str) -> Subject:
+    """A cloud project by its exact name; raises BadInput for control characters, slashes or more than 128 characters."""
+    if not _NAME.fullmatch(name):
+        raise BadInput("name")
+    return Subject(kind="cloud_project", id=name)
+
+
+def instance(project: str, uuid: str) -> InstanceSubject:
+    """A virtual machine by its project's exact name and its uuid as OpenStack writes it; raises BadInput for what cannot be one."""
+    if not _NAME.fullmatch(project) or not _UUID.fullmatch(uuid):
+        raise BadInput("name")
+    return InstanceSubject(id=f"{project}/{uuid}", project=project, uuid=uuid)

@@ -39,6 +39,10 @@ class Viewer:
         """True if this viewer may open a job of this person in this account, by the exact names."""
         return self.is_staff or (self.name is not None and bool(user) and (user == self.name or account in self.opens))
 
+    def sees_project(self, project: str) -> bool:
+        """True for staff and members of the cloud project, by its exact name."""
+        return self.is_staff or (self.name is not None and project in self.cloud_projects)
+
     @property
     def scope(self) -> str:
         """What of a cached answer this viewer may share: `public`, `staff` or `user:<name>`."""
@@ -68,6 +72,12 @@ def only_self(viewer: Viewer, name: str) -> None:
     """Raises NotFound unless the viewer is that person, by the exact name, or staff."""
     if not viewer.is_staff and (viewer.name is None or viewer.name != name):
         raise NotFound(f"user {name}")
+
+
+def only_project(viewer: Viewer, project: str) -> None:
+    """Raises NotFound unless the viewer may see the cloud project, by its exact name: member or staff."""
+    if not viewer.sees_project(project):
+        raise NotFound(f"cloud project {project}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +120,14 @@ def _member_or_staff(viewer: Viewer, subject: Subject | None) -> None:
         raise NotFound()
 
 
+def _cloud_member_or_staff(viewer: Viewer, subject: Subject | None) -> None:
+    """The subject is a cloud project or one of its virtual machines. A project that is not theirs is "not found"."""
+    _signed_in(viewer, subject)
+    project = subject.id if subject is not None and subject.kind == "cloud_project" else getattr(subject, "project", None)
+    if project is None or not viewer.sees_project(project):
+        raise NotFound()
+
+
 ANYONE = Access(key="anyone", help="everybody, without signing in", check=_anyone)
 SIGNED_IN = Access(key="signed_in", help="everybody who is signed in", check=_signed_in)
 STAFF = Access(key="staff", help="staff only", check=_staff)
@@ -120,3 +138,17 @@ JOB_OWNER_OR_STAFF = Access(key="job_owner_or_staff", help="the owner of the job
 MEMBER_OR_STAFF = Access(key="member_or_staff", help="members and coordinators of the account, and staff", check=_member_or_staff)
 # Which nodes a person may see depends on where the person's jobs ran: the data function finds out, others get "not found".
 NODE_USER_OR_STAFF = Access(key="node_user_or_staff", help="people whose jobs ran on the node, and staff", check=_signed_in)
+# That a virtual machine belongs to the project is found out by the data function, which asks for both at once.
+CLOUD_MEMBER_OR_STAFF = Access(key="cloud_member_or_staff", help="members of the cloud project, and staff", check=_cloud_member_or_staff)
+# Public where the setting site.public says so; as_set() puts the rule that holds in their place before anything is registered.
+PUBLIC_STATUS = Access(key="public_status", help="everybody, unless site.public is none", check=_signed_in)
+PUBLIC_PAGES = Access(key="public_pages", help="everybody, where site.public is all", check=_signed_in)
+
+
+def as_set(access: Access, public: str) -> Access:
+    """The rule that holds in a portal whose setting site.public is "all", "status" or "none"."""
+    if access is PUBLIC_STATUS:
+        return SIGNED_IN if public == "none" else ANYONE
+    if access is PUBLIC_PAGES:
+        return ANYONE if public == "all" else SIGNED_IN
+    return access

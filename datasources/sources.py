@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datasources.pool import Pool
     from datasources.portal.db import PortalDb
     from datasources.prometheus.client import PrometheusClient
+    from datasources.robinhood.db import RobinhoodDb
     from datasources.slurm.db import SlurmDb
 
 
@@ -29,4 +30,5 @@ class Sources:
     cache: Cache
     pool: Pool
     clock: Callable[[], float]
+    robinhood: Mapping[str, RobinhoodDb] = field(default_factory=dict)  # by their names in the settings
     close: Callable[[], None] = field(default=lambda: None)
