@@ -8,6 +8,7 @@ from typing import TextIO
 
 from sqlalchemy import text
 
+from components.check_files import file_lines
 from components.check_line import BAD, FAILED, MISSING, OFF, OK, Line, what_needs
 from components.check_slurm import slurm_lines
 from components.records import Need, Page
@@ -153,7 +154,7 @@ def own_lines(sources: Sources) -> Iterator[Line]:
 
 def lines_of(sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch, ...]) -> list[Line]:
     """Every line of the table."""
-    found = [*prometheus_lines(sources, pages, batches), *slurm_lines(sources, pages), *own_lines(sources)]
+    found = [*prometheus_lines(sources, pages, batches), *slurm_lines(sources, pages), *file_lines(sources.settings), *own_lines(sources)]
     return found
 
 

@@ -71,6 +71,23 @@ def allocations(path: Path, name: str, accounts: tuple[str, ...]) -> list[dict[s
     return found
 
 
+def check_allocations(path: Path) -> int:
+    """Reads every entry of an allocations file; returns how many people and groups it names. Raises SettingsError."""
+    data = read_yaml(path)
+    unknown = set(data) - {"people", "groups"}
+    if unknown:
+        raise SettingsError(f"{path}: unknown key {sorted(map(str, unknown))[0]}; allowed here: groups, people")
+    people, groups = _table(data, "people", path), _table(data, "groups", path)
+    for name in people:
+        allocations(path, str(name), ())
+    for group in groups:
+        entry = _entry(groups, group, path)
+        _texts(entry, "members", path, group)
+        _texts(entry, "accounts", path, group)
+        _limits(entry, group, entry.get("id"), f"{path}: groups.{group}")
+    return len(people) + len(groups)
+
+
 def _table(data: Mapping[str, Any], key: str, path: Path) -> dict[str, Any]:
     found = data.get(key) or {}
     if not isinstance(found, dict):
@@ -120,6 +137,12 @@ def projects_of(path: Path, name: str) -> list[str]:
         if name in (members or ()):
             found.append(str(project))
     return found
+
+
+def check_projects(path: Path) -> int:
+    """Reads every entry of a file of projects; returns how many there are. Raises SettingsError."""
+    projects_of(path, "")
+    return len(_table(read_yaml(path), "projects", path))
 
 
 def notices_of(path: Path) -> list[Any]:
