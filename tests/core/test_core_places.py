@@ -9,7 +9,18 @@ import pytest
 from core.errors import BadInput, NotFound, NotSignedIn, SettingsError
 from core.settings_file import load
 from core.subjects import CLUSTER, account, cloud_project, instance
-from core.viewer import ANYONE, CLOUD_MEMBER_OR_STAFF, PUBLIC, PUBLIC_PAGES, PUBLIC_STATUS, SIGNED_IN, STAFF, Viewer, as_set, only_project
+from core.viewer import (
+    ANYONE,
+    CLOUD_MEMBER_OR_STAFF,
+    PUBLIC,
+    PUBLIC_PAGES,
+    PUBLIC_STATUS,
+    SIGNED_IN,
+    STAFF,
+    Viewer,
+    as_set,
+    only_project,
+)
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 MEMBER = Viewer(name="ada", cloud_projects=frozenset({"p1"}))
