@@ -32,9 +32,11 @@ COORDINATORS = (
 def standing(mariadb: Any, folder: Path, name: str, statements: Iterable[str], *, site: Mapping[str, object] | None = None, **tables: object) -> Iterator[Dash]:
     """A portal behind a trusted proxy over the real rows in a database `name`, changed by `statements`; ada is staff.
 
+    alice and ivy are members of the cloud project lab1; dave and bob of others that look like it.
     `site`, `tables`: what its settings say besides.
     """
     mariadb.create(name, DUMP)
+    (folder / "cloud.yaml").write_text("projects: {lab1: {members: [alice, ivy]}, lab10: {members: [dave]}, Lab1: {members: [bob]}}\n")
     for statement in statements:
         mariadb.execute(f"use {name}; {statement}")
     settings = Settings.model_validate(
@@ -44,6 +46,7 @@ def standing(mariadb: Any, folder: Path, name: str, statements: Iterable[str], *
             "sign_in": {"method": "header", "secret": SECRET, "trusted_peers": ["127.0.0.1"], "staff": ["ada"]},
             "slurm": {"url": f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/{name}"},
             "portal": {"url": f"sqlite:///{folder / 'portal.sqlite'}"},
+            "cloud": {"projects_file": folder / "cloud.yaml"},
             **tables,
         }
     )

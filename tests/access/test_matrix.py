@@ -28,6 +28,7 @@ VIEWERS: dict[str, str | None] = {
     "coordinator of the account above": "hugo",
     "staff": "ada",
     "not in accounting": "zoe",
+    "member of the cloud project": "ivy",
 }
 # page → address about alice's jobs; who reads her word there
 PLACES: dict[str, tuple[str, frozenset[str]]] = {
