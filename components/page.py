@@ -12,7 +12,7 @@ import dash
 from dash import Dash, html
 from flask import g, request
 
-from components import parts
+from components import notices, parts
 from components.ask import Ask, Registry, read
 from components.links import below_base, link
 from components.records import Page, Section
@@ -67,16 +67,6 @@ def crumbs(page: Page, ask: Ask, settings: Settings) -> html.Nav | None:
     return html.Nav(parts_, className="tt-crumbs", **{"aria-label": _("You are here")})
 
 
-def _notices(sources: Sources, viewer: Viewer) -> list[Any]:
-    told = {"name": viewer.name, "is_staff": viewer.is_staff, "accounts": sorted(viewer.accounts)}
-    shown = []
-    for one in sources.hooks.notices(told):
-        url = str(one.get("url", ""))
-        more = html.A(_("More"), href=url, className="tt-link") if url.startswith(("https://", "/")) else None
-        shown.append(parts.notice([one["text"] if isinstance(one["text"], str) else one["text"].get("en", ""), " ", more], one["level"], can_close=True))
-    return shown
-
-
 def lay_out(sources: Sources, page: Page, viewer: Viewer, path: str, search: str) -> Any:
     """The page's components; raises access errors, NotFound, BadInput and source errors."""
     ask = read(sources, viewer, page, path, search)
@@ -98,7 +88,7 @@ def lay_out(sources: Sources, page: Page, viewer: Viewer, path: str, search: str
 
     return html.Div(
         [
-            *_notices(sources, viewer),
+            *notices.draw(sources, viewer),
             crumbs(page, ask, sources.settings),
             parts.notice(note, "warn") if note else None,
             above if page.head is not None else html.H1(_(page.title)),
@@ -125,6 +115,13 @@ def _may(access: Any, viewer: Viewer, ask: Ask) -> bool:
     return True
 
 
+def _instead(sources: Sources, error: TurtleError | Bug, viewer: Viewer, pathname: str) -> Any:
+    """The page that says why there is none, below the site's messages: an outage that was announced explains it."""
+    shown = refused(error, sources.settings, viewer, pathname)
+    shown.children = [*notices.draw(sources, viewer), shown.children]
+    return shown
+
+
 def layout_of(sources: Sources, page: Page) -> Callable[..., Any]:
     """The layout function Dash calls; it takes any parameter and believes none of them."""
 
@@ -138,10 +135,10 @@ def layout_of(sources: Sources, page: Page) -> Callable[..., Any]:
             return lay_out(sources, page, viewer, path, search)
         except TurtleError as error:
             log.info("page %s: %s: %s", page.key, type(error).__name__, error.detail)
-            return refused(error, sources.settings, viewer, pathname)
+            return _instead(sources, error, viewer, pathname)
         except Exception:
             found: Bug = incident(f"page {page.key}")
-            return refused(found, sources.settings, viewer, pathname)
+            return _instead(sources, found, viewer, pathname)
 
     return layout
 
@@ -164,7 +161,7 @@ def register(app: Dash, sources: Sources, registry: Registry) -> None:
         )
 
     def missing(**_ignored: Any) -> Any:
-        return refused(NotFound(), sources.settings, g.viewer, _where()[0])
+        return _instead(sources, NotFound(), g.viewer, _where()[0])
 
     dash.register_page(
         "pages.not_found_404",

@@ -40,6 +40,15 @@ def _(text: str, /, **numbers: Any) -> str:
     return text % numbers if numbers else text
 
 
+def language() -> str:
+    """The code of the reader's language, such as `en` or `fr_CA`; `en` outside of an app."""
+    if not _babel_ready():
+        return "en"
+    from flask_babel import get_locale
+
+    return str(get_locale() or "en")
+
+
 def ngettext(one: str, many: str, num: float, /, **numbers: Any) -> str:
     """The singular or plural of a text for `num`; both may use `%(num)s`."""
     if _babel_ready():
