@@ -15,7 +15,7 @@ import dash
 from dash import Dash
 from flask_babel import Babel
 
-from components import compress, gate, page, routes, search, section, shell, signin
+from components import compress, gate, page, public, routes, search, section, shell, signin
 from components.ask import Registry
 from components.links import asset
 from components.own_metrics import watch
@@ -83,6 +83,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     routes.register(app, sources, registry, turns)
     search.register(app, sources, registry, section.Turns())
     shell.register_clientside(app)
+    public.register(app, sources, registry)
     app.layout = lambda: shell.layout(registry, settings)
     warm_up(app, settings)
     csp["value"] = gate.policy(app)

@@ -13,13 +13,13 @@ import brotli
 from dash import Dash
 from flask import Response, request
 
+from components import http_cache
 from components.links import below_base
 from core.settings import Settings
 
 STATIC = ("/_dash-component-suites/", "/assets/")
 SMALLEST = 1400  # one packet: not worth compressing
 TEXTS = ("text/", "application/json", "application/javascript", "image/svg+xml")
-DAY = 86400
 QUICK = 1  # answers are compressed while somebody waits: figures shrink to a third at once, and little more with patience
 log = logging.getLogger(__name__)
 
@@ -71,9 +71,8 @@ def install(app: Dash, settings: Settings) -> None:
     def compress(response: Response) -> Response:
         path = below_base(settings, request.path) or "/"
         static = path.startswith(STATIC)
-        if static and response.status_code in (200, 304) and "max-age" not in response.headers.get("Cache-Control", ""):
-            fresh = DAY * 365 if request.args.get("m") else DAY
-            response.headers["Cache-Control"] = f"public, max-age={fresh}"
+        if static:
+            http_cache.static(response)
         kind = response.mimetype or ""
         coding = _coding()
         if (
@@ -93,5 +92,6 @@ def install(app: Dash, settings: Settings) -> None:
             response.set_data(brotli.compress(body, quality=QUICK) if coding == "br" else gzip.compress(body, QUICK))
         response.headers["Content-Encoding"] = coding
         response.headers.add("Vary", "Accept-Encoding")
-        response.headers.pop("ETag", None)
+        if tag := response.get_etag()[0]:
+            response.set_etag(tag, weak=True)  # the same content in another form
         return response

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from dash import Dash
 from flask import Response, abort, g, redirect, request
 
+from components import http_cache
 from components.callback_shape import well_formed
 from components.links import below_base
 from core.errors import NotAllowed, NotFound, NotSignedIn, TurtleError
@@ -135,8 +136,7 @@ def install(app: Dash, settings: Settings, viewer_of: Callable[[], Viewer], csp:
         response.headers["Content-Security-Policy"] = csp["value"]
         path = below_base(settings, request.path) or "/"
         if not path.startswith(("/_dash-component-suites/", "/assets/")):
-            response.headers["Cache-Control"] = "no-store"
-            response.headers.add("Vary", "Cookie")
+            return http_cache.seal(settings, response)
         return response
 
 

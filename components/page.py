@@ -20,7 +20,7 @@ from components.section import Bug, incident
 from components.section_layout import contents, section_layout
 from components.shell_errors import refused
 from components.text import _, time_note
-from core.errors import NotFound, TurtleError
+from core.errors import Busy, NotFound, SourceError, TurtleError
 from core.settings import Settings
 from core.viewer import Viewer, as_set
 from datasources.sources import Sources
@@ -129,14 +129,18 @@ def layout_of(sources: Sources, page: Page) -> Callable[..., Any]:
         pathname, search = _where()
         viewer: Viewer = g.viewer
         try:
+            if "refused" in g:
+                raise g.refused
             path = below_base(sources.settings, pathname)
             if path is None:
                 raise NotFound(pathname)
             return lay_out(sources, page, viewer, path, search)
         except TurtleError as error:
+            g.failures = isinstance(error, SourceError | Busy)
             log.info("page %s: %s: %s", page.key, type(error).__name__, error.detail)
             return _instead(sources, error, viewer, pathname)
         except Exception:
+            g.failures = True
             found: Bug = incident(f"page {page.key}")
             return _instead(sources, found, viewer, pathname)
 

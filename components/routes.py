@@ -89,6 +89,8 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         if part.export is not None and name in {block.csv for block in part.blocks}:
             part = replace(part, query=part.export)
         try:
+            if "refused" in g:
+                raise g.refused
             frames = _read(sources, turns, found, part)
         except NotSignedIn:
             return _plain(401, failed(NotSignedIn()))

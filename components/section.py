@@ -19,7 +19,7 @@ from components.ask import Ask, Registry, read
 from components.present import present
 from components.records import About, Block, Page, Panel, Section
 from components.text import bug_sentence, error_sentence, time_note, why_sentence
-from core.errors import BadInput, NotAllowed, NotFound, NotSignedIn, SourceError, SourceSlow, TurtleError, Why
+from core.errors import BadInput, Busy, NotAllowed, NotFound, NotSignedIn, SourceError, SourceSlow, TurtleError, Why
 from core.viewer import ANYONE, Viewer
 from datasources.sources import Sources
 
@@ -225,11 +225,12 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
             abort(403)
         page, section = known
         try:
-            frames, about, note = fill(sources, turns, page, section, g.viewer, data)
+            frames, about, note = (g.refused, None, "") if "refused" in g else fill(sources, turns, page, section, g.viewer, data)
         except NotSignedIn:
             gate.session_ended()
         except NotAllowed:
             abort(403)
+        g.failures = failures(frames)
         panels = {panel.key: panel for panel in section.panels}
         blocks = {block.key: block for block in section.blocks}
         wanted, shown = _keys(ctx.outputs_list[1], "panel"), _keys(ctx.outputs_list[3], "block")
@@ -247,6 +248,12 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         if about is not None:
             done |= {"from": about.when.start, "to": about.when.end}
         return done, [figure for figure, _message in drawn], [message for _figure, message in drawn], filled
+
+
+def failures(frames: Mapping[str, Any] | TurtleError | Bug) -> bool:
+    """True if something could not be read that may be there in a moment; an answer of that kind is not kept for others."""
+    found = frames.values() if isinstance(frames, Mapping) else [frames]
+    return any(isinstance(one, SourceError | Busy | Bug) for one in found)
 
 
 def refusal(error: TurtleError) -> int:

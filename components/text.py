@@ -6,6 +6,7 @@ from typing import Any
 
 from core.errors import (
     BadInput,
+    Busy,
     NoData,
     NotAllowed,
     NotFound,
@@ -160,6 +161,8 @@ def error_sentence(error: TurtleError) -> str:
     if isinstance(error, BadInput):
         text = BAD_INPUT.get(error.code)
         return _(text, **error.numbers) if text else _("What was asked for cannot be understood. Check the address.")
+    if isinstance(error, Busy):
+        return _("Too many different time ranges are asked for at the moment. Choose one of the menu's, or try again in some seconds.")
     if isinstance(error, NotSignedIn):
         return _("Your session has ended. Sign in to see this.")
     if isinstance(error, NotAllowed):

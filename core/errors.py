@@ -7,6 +7,7 @@ TurtleError
  ├ NotAllowed         this viewer may not                                 403
  ├ NotFound           not there, or not yours: the answer is the same     404
  ├ NoData             asked correctly, and there is nothing to show (says why)
+ ├ Busy               the portal takes on no more of such questions now  503
  └ SourceError        a data source failed
     ├ SourceDown      cannot be reached
     ├ SourceSlow      did not answer before the deadline
@@ -76,6 +77,10 @@ class NoData(TurtleError):
         super().__init__(detail or f"{why}: {what}")
         self.why = why
         self.what = what
+
+
+class Busy(TurtleError):
+    """More people ask for what is in no cache than the sources are to be troubled with; a moment later it works."""
 
 
 class SourceError(TurtleError):

@@ -90,6 +90,7 @@ def test_other_methods_change_nothing(asker, method: str) -> None:
 
 
 def test_headers_of_every_answer(asker) -> None:
+    asker.be(fakes.USER)  # what everybody may keep of what the public reads: tests/shell/test_public_headers.py
     for path in ("/", "/healthz", "/nowhere", "/export/open/all/people"):
         headers = asker.client.get(path).headers
         policy = headers["Content-Security-Policy"]
