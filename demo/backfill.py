@@ -15,7 +15,7 @@ from demo.backfill_rules import Key, rules_between
 from demo.backfill_write import Sender, encode, head, mark_ends, template
 from demo.behaviour import profile
 from demo.model import Plan
-from demo.series import COARSE, DAY, FINE_HOURS, QUOTA_DAYS, RULE_DAYS, STEP, Block, raw_begin
+from demo.series import COARSE, DAY, FINE_HOURS, QUOTA_DAYS, RULE_DAYS, SPARSE, STEP, Block, raw_begin
 from demo.series_catalog import Catalog
 from demo.series_share import ProfileOf
 
@@ -84,7 +84,7 @@ def _write(
         for start in range(begin // WINDOW * WINDOW, end, WINDOW):
             low, high = max(start, begin), min(start + WINDOW, end)
             if low < raw_from:
-                writer.blocks(catalog.long, low, min(high, raw_from))
+                writer.blocks(catalog.long, low, min(high, raw_from), before=True)
             if high > raw_from:
                 writer.raw(max(low, raw_from), high)
             if high > rules_from:
@@ -120,30 +120,31 @@ class _Writer:
         self._catalog.forget(low)
         self._first = False
 
-    def blocks(self, blocks: list[Block], low: int, high: int) -> None:
-        """Samples of these blocks at the multiples of their step in [low, high)."""
+    def blocks(self, blocks: list[Block], low: int, high: int, *, before: bool = False) -> None:
+        """Samples of these blocks at the multiples of their step in [low, high); `before`: of the step before raw history."""
         grids = {}
-        for every in (STEP, COARSE):
+        for every in (STEP, COARSE, SPARSE):
             times = np.arange(-(-low // every) * every, high, every, dtype=float)
             grids[every] = (times, template(times))
         known = {}
         unseen = self._fresh or not self._first
         for block in blocks:
-            every = STEP if block.fine and block.every and low >= self._fine_from else block.every
+            fine = block.fine and block.every and low >= self._fine_from
+            every = block.before if before else STEP if fine else block.every
             times, form = grids.get(every, grids[STEP])
             # only where it may show something, and one sample more for the marker of its end
             first, last = np.searchsorted(times, (block.begin, block.end))
             times, form = times[first : last + 1], form[first : last + 1]
-            if not block.every or not len(times):
+            if not every or not len(times):
                 if block in self._known:
                     known[block] = self._known[block]
                 continue
             if first == last and unseen and block not in self._known:
                 continue  # too short to have been scraped
-            heads, before = self._known.get(block) or self._new(block, times[0] - every)
+            heads, last_shown = self._known.get(block) or self._new(block, times[0] - every)
             # a copy: some blocks hand out rows they keep
             values = np.array(block.values(times), float)
-            sent, shown = mark_ends(values, before)
+            sent, shown = mark_ends(values, last_shown)
             self._sender.put(encode(heads, values, sent, form), int(sent.sum()))
             known[block] = (heads, shown)
         self._known = known

@@ -11,7 +11,7 @@ from demo.behaviour_gpu import gpu_profiles
 from demo.behaviour_io import Traffic, traffic
 from demo.behaviour_kinds import Style, style_of
 from demo.model import BUCKET, Plan, PlannedRun, Profile, Share
-from demo.scripts import executable_of
+from demo.programs import ARCHIVER, FOAM_END, executable_of
 
 RAMP = 2  # buckets until a program is up to speed
 
@@ -157,7 +157,7 @@ def _threads(style: Style, running: np.ndarray, cores: int, rng: np.random.Gener
 
 
 def _exes(run: PlannedRun, busy: np.ndarray) -> dict[str, np.ndarray]:
-    main = executable_of(run.submit_line)
+    main = executable_of(run.submit_line, run.person, run.account)
     if main.endswith("/simpleFoam"):
-        return {main: busy * 0.94, "/cvmfs/soft.turtle/bin/reconstructPar": busy * 0.06}
-    return {main: busy * 0.985, "/usr/bin/tar": busy * 0.015} if run.seed % 4 == 0 else {main: busy}
+        return {main: busy * 0.94, FOAM_END: busy * 0.06}
+    return {main: busy * 0.985, ARCHIVER: busy * 0.015} if run.seed % 4 == 0 else {main: busy}

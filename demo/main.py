@@ -17,7 +17,7 @@ from typing import NoReturn
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from demo import accounting, backfill, database, servers, site
+from demo import accounting, backfill, database, database_robinhood, servers, site
 from demo.mark import personas, put_mark
 from demo.model import Plan
 from demo.plan import load_plan, make_plan, save_plan
@@ -119,6 +119,8 @@ class Demo:
         accounting.write_all(engine, plan, state.made_at)
         put_mark(engine, plan)
         database.let_reader_in(engine, plan.cluster, site.write_secret(self.folder / "reader_password"))
+        robinhood = site.write_secret(self.folder / "robinhood_password")
+        database_robinhood.make(self.ports["mariadb"], state.password, robinhood)
         prometheus = self.start_prometheus(programs)
         self.say("Filling Prometheus with the history of the metrics (about a minute)")
         backfill.fill(self.prometheus, plan, progress=self.progress, totals=self.folder / "totals")
@@ -148,11 +150,12 @@ class Demo:
         return plan, engine, prometheus
 
     def catch_up(self, plan: Plan, engine: Engine) -> None:
-        """Bring accounting and metrics up to now."""
+        """Bring accounting, metrics and what Robinhood found up to now."""
         since, now = followed(self.folder), int(time.time())
         if now - since > 60:
             self.say(f"Simulating the {(now - since) / 3600:.1f} hours since the last run")
         accounting.follow(engine, plan, since, now)
+        database_robinhood.write(self.ports["mariadb"], read_state(self.folder).password, plan, now)
         # Prometheus refuses samples older than those it has of the same series
         since = max(since, _newest_sample(self.prometheus))
         backfill.catch_up(self.prometheus, plan, since, now, self.progress, totals=self.folder / "totals")

@@ -161,7 +161,7 @@ class NodeEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Vm:
-    """A virtual machine of the cloud."""
+    """A virtual machine of the cloud. `ended`: it was stopped, and shows nothing since. Without `balloon` its free memory is not known."""
 
     uuid: str
     name: str
@@ -174,6 +174,10 @@ class Vm:
     disk: int
     busy: float  # mean share of its vCPUs
     seed: int
+    created: int | None = None  # UTC seconds; None: before the plan
+    ended: int | None = None
+    held: float = 0.25  # share of its memory an idle one holds
+    balloon: bool = True
 
 
 @dataclass(kw_only=True)

@@ -11,7 +11,8 @@ import numpy as np
 
 from demo import plan_special
 from demo.model import NodeEvent, Plan, PlannedRun
-from demo.plan_cluster import CLOUD_PROJECTS, CLUSTER, COMPUTE_KINDS, make_nodes, make_vms
+from demo.plan_cloud import CLOUD_PROJECTS, make_vms
+from demo.plan_cluster import CLUSTER, COMPUTE_KINDS, make_nodes
 from demo.plan_endings import endings
 from demo.plan_follow import chains
 from demo.plan_jobs import everyday, taken_by_pins
@@ -58,7 +59,7 @@ def make_plan(seed: int, now: int) -> Plan:
         people=people,
         runs=tuple(sorted((*runs, *waiting), key=lambda r: (r.submit, r.id_job))),
         events=tuple(events),
-        vms=make_vms(seed),
+        vms=make_vms(seed, now),
         cloud_projects=CLOUD_PROJECTS,
         reservations=plan_special.reservations(now, course),
     )

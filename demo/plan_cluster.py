@@ -1,12 +1,9 @@
-"""The machines of the simulated cluster and the virtual machines of its cloud."""
+"""The machines of the simulated cluster."""
 
 from __future__ import annotations
 
-import uuid
-
-import numpy as np
-
-from demo.model import Gpu, Node, Vm
+from demo.model import Gpu, Node
+from demo.plan_cloud import stable_uuid
 
 CLUSTER = "turtle"
 GIB = 1 << 30
@@ -17,19 +14,6 @@ CPU_NODES = 36
 CGROUP2_CPU_NODES = 4
 COUNTER_CPU_NODES = 2
 COMPUTE_KINDS = ("cpu", "large", "gpu")
-
-CLOUD_PROJECTS = {
-    "def-lovelace-dev": ("mira", "chen", "wlovelace"),
-    "def-noether-web": ("lena", "enoether"),
-    "rrg-hopper-db": ("hana", "tomas", "ghopper"),
-    "cc-monitoring": ("ada", "ken"),
-}
-FLAVOURS = {"p1-2gb": (1, 2, 20), "p2-4gb": (2, 4, 40), "p4-8gb": (4, 8, 80), "c8-32gb": (8, 32, 160)}
-
-
-def stable_uuid(*parts: object) -> str:
-    """A UUID that is always the same for the same parts."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "turtle/" + "/".join(map(str, parts))))
 
 
 def _gpus(node: str, count: int, gres: str, gpu_type: str) -> tuple[Gpu, ...]:
@@ -143,30 +127,3 @@ def _service_nodes() -> list[Node]:
 def make_nodes() -> tuple[Node, ...]:
     """All machines: compute nodes in Slurm's node order first, then login, transfer, hypervisors and Lustre servers."""
     return (*_cpu_nodes(), *_big_nodes(), *_service_nodes())
-
-
-def make_vms(seed: int) -> tuple[Vm, ...]:
-    """The virtual machines, spread over the hypervisors."""
-    rng = np.random.default_rng([seed, 77])
-    hosts, flavours, vms = ("hv1", "hv2", "hv3"), list(FLAVOURS), []
-    for project, users in CLOUD_PROJECTS.items():
-        for i in range(4):
-            flavour = flavours[int(rng.integers(len(flavours)))]
-            vcpus, gib, disk = FLAVOURS[flavour]
-            name = f"{project.split('-')[-1]}-{('web', 'db', 'build', 'idle')[i]}"
-            vms.append(
-                Vm(
-                    uuid=stable_uuid(project, i),
-                    name=name,
-                    project=project,
-                    flavour=flavour,
-                    user=users[i % len(users)],
-                    host=hosts[len(vms) % 3],
-                    vcpus=vcpus,
-                    memory=gib * GIB,
-                    disk=disk * GIB,
-                    busy=(0.35, 0.55, 0.75, 0.005)[i],
-                    seed=int(rng.integers(1 << 31)),
-                )
-            )
-    return tuple(vms)

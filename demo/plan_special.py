@@ -14,6 +14,7 @@ from demo.plan_scheduler import Scheduler
 
 DRAINS = "ken"  # runs jobs too, so that accounting knows the login behind the uid
 MAINT, SPEC_NODES, IGNORE_JOBS = 1, 32768, 64
+SLICE_ACCOUNTS = ("def-lovelace_gpu", "def-noether_gpu", "def-turing_gpu", "rrg-hopper_cpu", "rrg-hopper_gpu")
 ODD_NAMES = (
     "<b>bold</b>",
     "<a href=x>click</a>",
@@ -156,7 +157,7 @@ def odd_names(rng: np.random.Generator, now: int) -> list[Request]:
 
 
 def reservations(now: int, course: tuple[str, ...]) -> tuple[Reservation, ...]:
-    """A course that holds now, on the nodes its jobs run on, and a maintenance to come."""
+    """A course that holds now, on the nodes its jobs run on; a node kept for those who use its slices; and a maintenance to come."""
     hour = now // HOUR * HOUR
     return (
         Reservation(
@@ -175,5 +176,14 @@ def reservations(now: int, course: tuple[str, ...]) -> tuple[Reservation, ...]:
             nodes=course,
             flags=SPEC_NODES,
             accounts=("def-curie_cpu",),
+        ),
+        Reservation(
+            id=3,
+            name="slices",
+            start=hour - 2 * DAY,
+            end=hour + 5 * DAY,
+            nodes=("gm01",),
+            flags=SPEC_NODES | IGNORE_JOBS,
+            accounts=SLICE_ACCOUNTS,
         ),
     )

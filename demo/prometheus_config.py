@@ -8,6 +8,7 @@ from pathlib import Path
 from demo.model import Plan
 from demo.series_cluster import COMPUTE
 from demo.series_lustre import OSTS, Servers
+from demo.series_quota import GPFS_INSTANCE
 
 INTERVALS = {  # seconds between scrapes
     "slurm-job-exporter": 30,
@@ -19,6 +20,7 @@ INTERVALS = {  # seconds between scrapes
     "slurm_exporter": 60,
     "libvirtd_exporter": 30,
     "lfs_quota": 300,
+    "gpfs_exporter": 300,
     "openstack_exporter": 300,
 }
 
@@ -38,6 +40,7 @@ def targets(plan: Plan) -> dict[str, list[str]]:
         "slurm_exporter": ["sched1:8080"],
         "libvirtd_exporter": sorted({f"{vm.host}:9474" for vm in plan.vms}),
         "lfs_quota": ["mgmt1:9170"],
+        "gpfs_exporter": [GPFS_INSTANCE],
         "openstack_exporter": ["cloud1:9180"] if plan.vms or plan.cloud_projects else [],
     }
     return {exporter: instances for exporter, instances in found.items() if instances}

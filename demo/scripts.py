@@ -98,26 +98,6 @@ KINDS: dict[str, tuple[str, str, str]] = {
     ),
 }
 MPI = {"gromacs_srun", "lammps", "amber", "amber_wrong", "openfoam"}
-EXECUTABLES = {
-    "gromacs": "gmx_mpi",
-    "gromacs_srun": "gmx_mpi",
-    "gromacs_nt": "gmx",
-    "lammps": "lmp",
-    "lammps_bare": "lmp",
-    "amber": "pmemd.MPI",
-    "amber_wrong": "pmemd.MPI",
-    "amber_gpu": "pmemd.cuda",
-    "r": "R",
-    "serial": "simulate",
-    "openmp": "solver",
-    "oversub": "solver",
-    "openfoam": "simpleFoam",
-    "tiny": "score",
-    "matlab": "MATLAB",
-    "wait": "sleep",
-    "blast": "blastp",
-    "assembly": "spades-core",
-}
 KIND_OF_FILE = {file: kind for kind, (file, _, _) in KINDS.items()}
 
 
@@ -199,9 +179,3 @@ def kind_of(submit_line: str) -> str:
     """The kind of script a command line submits; "" for an interactive command."""
     last = submit_line.rsplit(" ", 1)[-1]
     return KIND_OF_FILE.get(last, "")
-
-
-def executable_of(submit_line: str) -> str:
-    """Path of the program that does the work of a job submitted so."""
-    program = EXECUTABLES.get(kind_of(submit_line), "python3.11")
-    return "/cvmfs/soft.turtle/bin/" + program

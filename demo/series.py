@@ -23,6 +23,7 @@ QUOTA_DAYS = 90
 STEP = 60  # seconds between raw samples of the history
 FINE_HOURS = 12  # hours a node is looked at closely
 COARSE = 300  # the look-back: nothing may be rarer without leaving holes
+SPARSE = 600  # before raw history, of what is asked for over windows only
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,7 +31,8 @@ class Block:
     """Series of one target with their labels (``__name__`` among them).
 
     values(times) gives a float64 array [series × times] for UTC epoch seconds; NaN: not exposed. Nothing is exposed outside
-    [begin, end). `every` is the spacing of the history's samples in seconds, 0: live only.
+    [begin, end). `every` is the spacing of the history's samples in seconds, 0: live only; `before` that of samples before
+    raw history begins, 0: none.
     """
 
     exporter: str
@@ -40,6 +42,7 @@ class Block:
     begin: float = -math.inf
     end: float = math.inf
     every: int = STEP
+    before: int = 0
     fine: bool = False  # in the last FINE_HOURS of the history as close as STEP, whatever `every`
 
 

@@ -8,20 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
-from demo import series_cloud, series_hardware, series_hosts, series_job, series_lustre
+from demo import series_cloud, series_hardware, series_hosts, series_job, series_lustre, series_quota
 from demo.model import Plan
 from demo.series import Block, raw_begin
 from demo.series_cloud import cloud_blocks
-from demo.series_cluster import fairshare_block, quota_blocks, scheduler_blocks
+from demo.series_cluster import fairshare_block, scheduler_blocks
 from demo.series_hosts import host_blocks
 from demo.series_job import job_block
 from demo.series_login import session_blocks
 from demo.series_lustre import IDLE, RunIos, job_blocks
 from demo.series_node import SLACK, NodeLoad
+from demo.series_quota import quota_blocks
 from demo.series_share import ProfileOf, Tables
 from demo.series_targets import FileSystemLoad, target_blocks
 
-TYPES = {**series_job.TYPES, **series_hosts.TYPES, **series_hardware.TYPES, **series_lustre.TYPES, **series_cloud.TYPES}
+TYPES = {
+    **series_job.TYPES,
+    **series_hosts.TYPES,
+    **series_hardware.TYPES,
+    **series_lustre.TYPES,
+    **series_cloud.TYPES,
+    **series_quota.TYPES,
+}
 
 
 class Catalog:
@@ -33,11 +41,11 @@ class Catalog:
         self.ios = RunIos(plan, self.tables)
         self.loads = {node.name: NodeLoad(plan, node, self.tables) for node in plan.nodes}
         self.file_systems = [FileSystemLoad(plan, fs, self.ios, self.tables) for fs in plan.file_systems]
-        self.long = [*quota_blocks(plan), fairshare_block(plan)]  # kept from before raw history begins
         self.standing = [block for load in self.loads.values() for block in host_blocks(load)]
         self.standing += [block for load in self.file_systems for block in target_blocks(load)]
         self.standing += session_blocks(plan, self.ios.servers)
-        self.standing += [*scheduler_blocks(plan), *cloud_blocks(plan), *self.long]
+        self.standing += [*scheduler_blocks(plan), fairshare_block(plan), *cloud_blocks(plan), *quota_blocks(plan)]
+        self.long = [block for block in self.standing if block.before]  # kept from before raw history begins
         self._passing: dict[int, list[Block]] = {}
 
     def passing(self, since: float, until: float) -> list[Block]:

@@ -1,4 +1,4 @@
-"""The scheduler's view (prometheus-slurm-exporter) and the storage quotas (lfs_quota)."""
+"""The scheduler's view (prometheus-slurm-exporter)."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
 def fairshare_block(plan: Plan) -> Block:
     """sshare's figures since the plan begins: the priority of an account is looked at over months."""
     labels, values = _shares_part(plan)
-    return Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values, begin=plan.begin, every=COARSE)
+    return Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values, begin=plan.begin, every=COARSE, before=COARSE)
 
 
 def _features_block(view: NodesView) -> Block:
@@ -241,43 +241,3 @@ def _shares_part(plan: Plan):  # noqa: ANN202 - a Part
         return np.round(np.vstack([now, fixed, fixed / now]), 6)
 
     return labels, values
-
-
-# the exporter leaves out what is too small to measure
-UNMEASURED = frozenset({("scratch", "ken"), ("scratch", "luis"), ("project", "cc-staff")})
-
-
-def quota_owners(plan: Plan) -> list[tuple[str, str, str, float]]:
-    """(path, label, owner, kB held when the plan was made) of every quota; drawn from the plan's seed."""
-    people = [person.name for person in plan.people if not person.deleted]
-    places = [("home", "user", people, 2e7), ("scratch", "user", people, 3e9)]
-    used = {account for person in plan.people for account in person.accounts}
-    places.append(("project", "project", [account.name for account in plan.accounts if account.name in used], 2e10))
-    rng = np.random.default_rng(seed_of(plan.seed, "quota"))
-    owners = [(place, kind, name, size * rng.lognormal(0, 0.8)) for place, kind, names, size in places for name in names]
-    return [(f"/lustre/{place}", kind, name, size) for place, kind, name, size in owners if (place, name) not in UNMEASURED]
-
-
-def quota_blocks(plan: Plan) -> list[Block]:
-    """lfs_quota_inodes and lfs_quota_kbytes: used, by user on home and scratch, by account on project."""
-    owners = quota_owners(plan)
-    rng = np.random.default_rng(seed_of(plan.seed, "quota growth"))
-    sizes = np.array([size for *_, size in owners])
-    growth = rng.uniform(-0.001, 0.006, len(owners))  # a day
-    # a daily wave of each owner's own
-    phases = rng.uniform(0, 2 * np.pi, len(owners))[:, None]
-    labels = [
-        {"__name__": name, "path": path, kind: who}
-        for name in ("lfs_quota_kbytes", "lfs_quota_inodes")
-        for path, kind, who, _ in owners
-    ]
-
-    def values(times: np.ndarray) -> np.ndarray:
-        # usage is looked at once an hour, so the figures stand still in between
-        hours = np.floor(times / 3600) * 3600
-        days = (hours - plan.made_at) / DAY
-        swing = 1 + 0.003 * np.sin(2 * np.pi * days + phases)
-        kilobytes = np.rint(sizes[:, None] * (1 + growth[:, None] * days) * swing)
-        return np.vstack([kilobytes, np.rint(kilobytes / 900)])
-
-    return [Block(exporter="lfs_quota", instance="mgmt1:9170", labels=labels, values=values, every=COARSE)]

@@ -9,11 +9,15 @@ from pathlib import Path
 from ClusterShell.NodeSet import NodeSet
 
 from core.gpus import DEFAULT_GPUS
+from demo import database_robinhood
 from demo.database import DATABASE, READER
 from demo.hooks import write_hooks
 from demo.model import Plan
+from demo.plan_cloud import FLAVOURS
 from demo.plan_cluster import COMPUTE_KINDS
 from demo.prometheus_config import INTERVALS
+from demo.series_quota import FS
+from demo.site_files import write_site_files
 
 
 def write_secret(path: Path, text: str = "") -> str:
@@ -60,6 +64,29 @@ def partitions(plan: Plan) -> dict[str, str]:
     return {name: str(NodeSet.fromlist(nodes)) for name, nodes in sorted(members.items())}
 
 
+def storage_tables(folder: Path, mariadb: int) -> dict[str, dict[str, object]]:
+    """Where files are kept, and what measures each place."""
+    tables: dict[str, dict[str, object]] = {"storage": {"personal_note": "A trial: it may be taken back at the end of the year."}}
+    tables["storage.areas.home"] = {"title": "Home", "source": "gpfs", "label": "user", "fs": FS, "fileset": FS}
+    tables["storage.areas.scratch"] = {"title": "Scratch", "source": "lfs_quota", "label": "user", "path": "/lustre/scratch"}
+    project = {"title": "Project", "source": "lfs_quota", "label": "project", "path": "/lustre/project"}
+    tables["storage.areas.project"] = project | {"robinhood": "project"}
+    tables["storage.areas.nearline"] = {"title": "Nearline", "source": "robinhood", "label": "group", "robinhood": "nearline", "tape": True}
+    for name, database in database_robinhood.DATABASES.items():
+        url = f"mysql+pymysql://{database_robinhood.READER}@127.0.0.1:{mariadb}/{database}"
+        tables[f"robinhood.{name}"] = {"url": url, "password_file": str(folder / "robinhood_password")}
+    return tables
+
+
+def public_tables(plan: Plan) -> dict[str, dict[str, object]]:
+    """The nodes people log in to and move data through; the first of each names its network device."""
+    tables: dict[str, dict[str, object]] = {}
+    for kind, part, title in (("login", "login_nodes", "Login"), ("transfer", "transfer_nodes", "Data transfer")):
+        for number, node in enumerate((node for node in plan.nodes if node.kind == kind), 1):
+            tables[f"overview.{part}.{node.name}"] = {"title": f"{title} {number}"} | ({"network": "eth0"} if number == 1 else {})
+    return tables
+
+
 def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> Path:
     """Write turtle.toml for these loopback ports; its secrets lie in files beside it."""
     tables = site_tables(plan)
@@ -77,8 +104,13 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
         "password_file": str(folder / "reader_password"),
     }
     tables["slurm.partitions"] = partitions(plan)
-    for place, label in (("home", "user"), ("scratch", "user"), ("project", "project")):
-        tables[f"storage.areas.{place}"] = {"path": f"/lustre/{place}", "label": label}
+    tables |= storage_tables(folder, mariadb) | public_tables(plan)
+    files = write_site_files(folder, plan)
+    tables["storage"]["allocations_file"] = str(files["allocations"])
+    tables["cloud"] = {"projects_file": str(files["cloud"])}
+    tables["overview"] = {"notices_file": str(files["notices"])}
+    for name, one in FLAVOURS.items():
+        tables[f'cloud.flavours."{name}"'] = {"cores": one.cores, "memory_gib": one.gib, "gpus": one.gpus}
     tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}
     for exporter, seconds in INTERVALS.items():
         tables[f"metrics.exporters.{exporter}"] = {"scrape_seconds": seconds}

@@ -37,7 +37,7 @@ class State:
 
 def version() -> str:
     """A fingerprint of the code that decides what the data looks like."""
-    parts = ("plan", "behaviour", "accounting", "series", "backfill", "scripts", "model", "database", "mark")
+    parts = ("plan", "behaviour", "accounting", "series", "backfill", "scripts", "programs", "model", "database", "mark")
     files = [path for path in sorted((ROOT / "demo").glob("*.py")) if path.stem.split("_")[0] in parts]
     digest = hashlib.sha256()
     for path in [*files, *sorted((ROOT / "demo").glob("*.sql")), *sorted((ROOT / "deploy").glob("*rules*.yml"))]:

@@ -255,12 +255,13 @@ def test_scheduler_quota_and_cloud_figures(filled: str) -> None:
     assert value(filled, 'slurm_node_state_info{node="c002", state="allocated"}') == 1
     assert value(filled, "slurm_account_levelfs") == 1
     assert {one["path"] for one, _ in ask(filled, "lfs_quota_kbytes")} == {
-        "/lustre/home",
         "/lustre/scratch",
         "/lustre/project",
     }
     assert value(filled, 'count(libvirtd_domain_vcpu_time{project_name="p1", instance_name="web"})') == 2
     assert ask(filled, "openstack_quota_compute_cores")
+    assert value(filled, 'gpfs_user_quota_bytes{user="1001", fs="home", fileset="home"}') == 50 * GIB
+    assert value(filled, 'libvirtd_info{instance="h1:9474"}') == 1
 
 
 def test_the_rules_are_valid() -> None:

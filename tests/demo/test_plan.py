@@ -95,7 +95,7 @@ def test_it_is_as_big_as_promised(plan: Plan) -> None:
     assert any(len(p.accounts) > 1 for p in plan.people) and sum(p.staff for p in plan.people) == 2
     past = [r for r in plan.runs if r.submit <= NOW and r.behaviour != "tiny_jobs"]
     assert len(past) >= 4000
-    assert len(plan.file_systems) == 2 and len({vm.project for vm in plan.vms}) == 4
+    assert len(plan.file_systems) == 2 and len({vm.project for vm in plan.vms}) == 5
 
 
 def test_the_cluster_is_busy_but_not_full(plan: Plan) -> None:
