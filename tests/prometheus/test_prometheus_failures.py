@@ -269,5 +269,5 @@ def test_addresses_that_are_none_stop_the_start(url: str) -> None:
 
 
 def test_a_filter_for_no_module_stops_the_start() -> None:
-    with pytest.raises(SettingsError, match=r"prometheus\.filter\.jobstat: no such module; allowed: default, status, jobstats"):
+    with pytest.raises(SettingsError, match=r"prometheus\.filter\.jobstat: no such module; allowed: default, status, overview, jobstats"):
         site_filters(Settings.model_validate({"prometheus": {"filter": {"jobstat": 'cluster="x"'}}}))
