@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "full_name": "person",
     "cancelled_by_name": "person",
     "coordinator": "person",
+    "creator": "person",
     "account": "account",
     "project": "account",
     "name": "job_name",

@@ -81,7 +81,7 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     else:
         shown = FORMATS.get(column.kind, str)(value)
     classes = ["num tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
-    sort = "" if none else str(value)
+    sort = "" if none else str(value).replace("inf", "Infinity") if isinstance(value, float) else str(value)
     clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
     # a phone shows the rest of an opened row below it, each with its name
     said = column.title or column.help
@@ -118,11 +118,14 @@ def table(
     tools: Any = None,
     row_class: Callable[[dict[str, Any]], str] | None = None,
     note: str = "",
+    groups: Sequence[tuple[str, int]] = (),
+    total: dict[str, Any] | None = None,
 ) -> Any:
     """A table of a frame's rows in the frame's order; `empty` is the sentence where there are none.
 
     Sorting and filtering act on the rows shown; `filtered` None adds the filter from 8 rows on. `tools` (links, pages) stand above
-    it, `note` beside them. No column marked `phone`: the first two are kept.
+    it, `note` beside them. No column marked `phone`: the first two are kept. `groups` are heads above those of the columns: (title, columns
+    it spans), "" for none. `total` is a row that stays last, whatever is sorted or filtered.
     """
     if frame.empty:
         return parts.empty(_(empty))
@@ -132,7 +135,12 @@ def table(
         html.Tr([_cell(column, row) for column in columns], className=row_class(row) if row_class else None)
         for row in frame.to_dict("records")
     ]
-    body = [html.Thead(html.Tr([_heading(column, sortable) for column in columns])), html.Tbody(rows)]
+    heads = [html.Tr([_heading(column, sortable) for column in columns])]
+    if groups:
+        heads.insert(0, html.Tr([html.Th(_(title) if title else "", colSpan=span, scope="colgroup") for title, span in groups], className="tt-groups"))
+    body = [html.Thead(heads), html.Tbody(rows)]
+    if total is not None:
+        body.append(html.Tfoot(html.Tr([_cell(column, total) for column in columns], className="tt-total")))
     above: list[Any] = [tools] if tools is not None else []
     if filtered if filtered is not None else len(rows) >= 8:
         said = _("Filter these rows")

@@ -9,11 +9,12 @@ from analysis.findings import count
 from analysis.findings.records import Finding
 from components import format as say
 from components.text import N_, _, ngettext
+from components.text_cloud import TEXTS as CLOUD
 from components.text_findings_host import TEXTS as HOST
 from components.text_findings_records import Text
 from components.text_findings_rest import TEXTS as REST
 
-TEXTS: Mapping[str, Text] = {**HOST, **REST}
+TEXTS: Mapping[str, Text] = {**HOST, **REST}  # of jobs; virtual machines have theirs
 
 SEVERITIES = {"bad": N_("Act on this"), "warn": N_("Worth improving"), "info": N_("Good to know")}
 CONFIDENCE = {
@@ -89,7 +90,7 @@ def _cut(text: str, numbers: Mapping[str, Any], moment: Callable[[Any], Any]) ->
 
 
 def _sentences(finding: Finding, moment: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
-    text, written = TEXTS[finding.id], _written(finding.numbers)
+    text, written = TEXTS.get(finding.id) or CLOUD[finding.id], _written(finding.numbers)
     headline, evidence = (_text(part, finding, written) for part in (text.headline, text.evidence))
     advice = _text(text.advice, finding, written) + (_past(finding.numbers) if finding.request else "")
     return tuple(_cut(part, finding.numbers, moment) for part in (headline, evidence, advice))

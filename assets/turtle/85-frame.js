@@ -74,7 +74,7 @@
       return (down ? -1 : 1) * (m - n);
     });
     rows.forEach((row) => body.appendChild(row));
-    Array.from(table.tHead.rows[0].cells).forEach((cell, at) => { if (at === col) cell.setAttribute("aria-sort", down ? "descending" : "ascending"); else cell.removeAttribute("aria-sort"); });
+    Array.from(table.tHead.rows[table.tHead.rows.length - 1].cells).forEach((cell, at) => { if (at === col) cell.setAttribute("aria-sort", down ? "descending" : "ascending"); else cell.removeAttribute("aria-sort"); });
     table.ttSort = { col, down };
   }
   function tables() {

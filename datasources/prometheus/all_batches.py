@@ -6,6 +6,8 @@ from core.settings import Settings
 from datasources.prometheus import (
     account_batches,
     account_now_batches,
+    cloud_batches,
+    cloud_project_batches,
     cluster_batches,
     job_batches,
     job_batches_node,
@@ -28,5 +30,6 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
     node = (*node_batches.all_of(settings), *nodes_batches.all_of(settings)) if settings.module_on("nodes") else ()
     top = top_batches.all_of(settings) if settings.module_on("top") else ()
+    cloud = (*cloud_batches.all_of(settings), *cloud_project_batches.all_of(settings)) if settings.module_on("cloudstats") else ()
     scheduling = scheduling_batches.all_of(settings) if settings.module_on("scheduling") else ()
-    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *scheduling)
+    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *cloud, *scheduling)

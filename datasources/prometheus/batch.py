@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Target:
     """What a batch is about: only names and numbers the server itself read from Slurm or the settings.
 
-    jobs: raw job ids (slurmjobid). hosts: node names without domain or port. users, accounts, partitions: exact names.
+    jobs: raw job ids (slurmjobid). hosts: node names without domain or port. users, accounts, partitions, projects (of the cloud): exact
+    names. uuids: virtual machines.
     """
 
     jobs: tuple[int, ...] = ()
@@ -18,6 +19,8 @@ class Target:
     users: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    uuids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,9 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
     "scheduling": ("/scheduling", frozenset({"staff"})),
+    "cloud": ("/cloud", frozenset({"owner"})),  # alice's project is called by the word; staff read of projects what the metrics know
+    "cloud_project": (f"/cloud/{WORD}", frozenset({"owner", "staff"})),
+    "cloud_instance": (f"/cloud/{WORD}/3afee989-c0fe-5588-bdfa-352f8c1fcfea", frozenset({"owner", "staff"})),
 }
 # pages whose tables name people and no jobs: what staff read there instead of alice's word
 SEEN = {
@@ -55,7 +58,7 @@ OPEN_PAGES = {"status"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have lists of accounts and nodes
 NEIGHBOURS = {
     ("node", "coordinator of another account"), ("account", "member of the same account"),
-    *((page, viewer) for page in ("accounts", "nodes") for viewer in VIEWERS if viewer != "nobody"),
+    *((page, viewer) for page in ("accounts", "nodes", "cloud") for viewer in VIEWERS if viewer != "nobody"),
 }
 PAGES = {page.key: page for page in all_pages()}
 SECTIONS = [(page, section) for page in PAGES.values() for section in page.sections]

@@ -1,0 +1,161 @@
+"""Projects of the cloud as wholes: what each was granted, what runs, what was used; for staff all of them, else one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import NoData, TurtleError, Why
+from core.timerange import TimeRange
+from core.units import HOUR
+from core.viewer import Viewer, only_project, only_staff
+from datasources.cloud.machines import known_project
+from datasources.prometheus import cloud_project_batches as batches
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.run import fetch, reason_for_empty
+from datasources.sources import Sources
+
+COLUMNS = (
+    "cores_quota", "cores_running", "cores_used", "memory_quota", "memory_running", "memory_used", "gpus_running", "block_quota", "block_running",
+    "block_used", "object_quota", "object_used", "shared_quota", "shared_used", "instances_quota", "instances",
+)  # fmt: skip
+# column → what of cloud_project_batches.quota and running
+GRANTED = {"cores_quota": "cores", "memory_quota": "memory", "block_quota": "block", "object_quota": "object", "shared_quota": "shared",
+           "shared_used": "shared_used", "instances_quota": "instances"}  # fmt: skip
+RUNNING = {"cores_running": "cores", "memory_running": "memory", "block_running": "block", "instances": "instances"}
+NO_LIMIT = np.inf
+
+
+def _now(sources: Sources) -> TimeRange:
+    now = int(sources.clock())
+    return TimeRange(start=now - HOUR, end=now, now=now)
+
+
+def _ask(sources: Sources, viewer: Viewer, wanted: tuple[Batch, ...], target: Target, when: TimeRange) -> dict[str, Any]:
+    return fetch(sources, wanted, target, when, viewer=viewer)
+
+
+def _by_project(frame: Any, what: str = "") -> dict[str, float]:
+    """{project: number} of a tidy frame; {} for an error."""
+    if not isinstance(frame, pd.DataFrame) or frame.empty:
+        return {}
+    rows = frame[frame["what"] == what] if what else frame
+    return {str(name): float(value) for name, value in zip(rows["project_name"], rows["value"], strict=True)}
+
+
+def gpus(frame: Any, sources: Sources) -> dict[str, float]:
+    """GPUs that run in each project: its machines by flavour times what the settings say of the flavour; {} where they list none with GPUs."""
+    flavours = sources.settings.cloud.flavours
+    if not isinstance(frame, pd.DataFrame) or frame.empty or not any(one.gpus for one in flavours.values()):
+        return {}
+    found: dict[str, float] = {}
+    for row in frame[frame["what"] == "flavour"].to_dict("records"):
+        count = flavours[row["instance_type"]].gpus if row["instance_type"] in flavours else 0
+        found[row["project_name"]] = found.get(row["project_name"], 0.0) + count * row["value"]
+    return found
+
+
+def _table(columns: dict[str, dict[str, float]], names: list[str]) -> pd.DataFrame:
+    """A row a project; NaN where a source says nothing of it, NO_LIMIT for a quota of -1."""
+    frame = pd.DataFrame({"project": pd.Series(names, dtype="object")})
+    for column in COLUMNS:
+        values = [columns.get(column, {}).get(name, np.nan) for name in names]
+        if column.endswith("_quota"):
+            values = [NO_LIMIT if value < 0 else value for value in values]
+        frame[column] = pd.Series(values, dtype="float64")
+    return frame
+
+
+def _troubles(found: dict[str, Any]) -> list[TurtleError]:
+    return [one for one in found.values() if isinstance(one, TurtleError)]
+
+
+def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
+    """The viewer's own projects, by name: project and COLUMNS, all of now (cores, GPUs, bytes); NaN where nothing is known, inf for no limit.
+
+    A project without machines has gaps (NaN) where machines count. attrs["troubles"]: errors of sources.
+    """
+    names = sorted(viewer.cloud_projects)
+    if viewer.name is None or not names:
+        return _table({}, [])
+    granted, ran = batches.quota(sources.settings), batches.running(sources.settings)
+    found = _ask(sources, viewer, (granted, ran), Target(projects=tuple(names)), _now(sources))
+    columns = _columns(found[granted.key], found[ran.key], sources)
+    columns |= {"cores_used": _by_project(found[ran.key], "cores_used"), "memory_used": _by_project(found[ran.key], "memory_used")}
+    columns["object_used"] = _by_project(found[granted.key], "object_used")
+    frame = _table(columns, names)
+    frame.attrs["troubles"] = _troubles(found)
+    return frame
+
+
+def _columns(granted: Any, ran: Any, sources: Sources) -> dict[str, dict[str, float]]:
+    found = {column: _by_project(granted, what) for column, what in GRANTED.items()}
+    return found | {column: _by_project(ran, what) for column, what in RUNNING.items()} | {"gpus_running": gpus(ran, sources)}
+
+
+def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
+    """All projects, by name, for staff: project and COLUMNS; quota and running are of now, used is the mean of the last month.
+
+    A project that a source does not know has a gap there (NaN). attrs: days (how far the mean goes back), troubles (errors of sources).
+    Raises NotAllowed for others.
+    """
+    only_staff(viewer, "cloud projects")
+    settings = sources.settings
+    wanted = (batches.quota(settings), batches.running(settings), batches.month(settings), batches.month_object(settings))
+    found = _ask(sources, viewer, wanted, Target(), _now(sources))
+    granted, ran, month, stored = (found[batch.key] for batch in wanted)
+    moments = _by_project(month, "moments").get("", 0.0)
+    columns = _columns(granted, ran, sources)
+    for what in ("cores", "memory", "block"):
+        # at a moment without machines of a project it used nothing
+        columns[f"{what}_used"] = {name: value / moments for name, value in _by_project(month, what).items()} if moments else {}
+    columns["object_used"] = _by_project(stored)
+    names = sorted({name for column in columns.values() for name in column} - {""})
+    frame = _table(columns, names)
+    frame.attrs |= {"days": moments * batches.MOMENT / 86400, "troubles": _troubles(found)}
+    return frame
+
+
+def total(frame: pd.DataFrame) -> dict[str, Any]:
+    """The sum of each column of everything(): what is known; NaN where nothing is, inf where one project has no limit."""
+    return {column: float(frame[column].sum(min_count=1)) for column in COLUMNS}
+
+
+def over_time(sources: Sources, *, viewer: Viewer, when: TimeRange) -> Any:
+    """What all projects use over the range (cloud_project_batches.over_time): a wide frame, levels what and project_name, or an error; for staff."""
+    only_staff(viewer, "cloud projects")
+    batch = batches.over_time(sources.settings)
+    frame = _ask(sources, viewer, (batch,), Target(), when)[batch.key]
+    if not isinstance(frame, TurtleError) and frame.columns.empty:
+        return NoData(reason_for_empty(sources, batch, Target(), when, None), batch.exporter)
+    return frame
+
+
+def physical(sources: Sources, *, viewer: Viewer) -> dict[str, float] | TurtleError:
+    """What the hypervisors have: {"known": hosts that run machines, "hosts": those node_exporter knows, "cores", "memory" (bytes)}; for staff."""
+    only_staff(viewer, "hypervisors")
+    batch, sizes = batches.hypervisors(sources.settings), batches.physical(sources.settings)
+    frame = _ask(sources, viewer, (batch,), Target(), _now(sources))[batch.key]
+    if isinstance(frame, TurtleError):
+        return frame
+    names = tuple(sorted(set(frame.iloc[:, 0]) - {""}))
+    if not names:
+        return NoData(Why.NO_DATA, batch.exporter)
+    found = _ask(sources, viewer, (sizes,), Target(hosts=names), _now(sources))[sizes.key]
+    measured = {} if isinstance(found, TurtleError) else dict(zip(found["what"], found["value"], strict=True))
+    return {"known": float(len(names)), **{what: float(value) for what, value in measured.items()}}
+
+
+def granted(sources: Sources, *, viewer: Viewer, project: str) -> dict[str, float] | TurtleError:
+    """One project's quota now: {what of cloud_project_batches.quota: number}, inf for no limit, nothing where OpenStack does not say."""
+    only_project(viewer, project)
+    name = known_project(sources, viewer=viewer, project=project)
+    batch = batches.quota(sources.settings)
+    frame = _ask(sources, viewer, (batch,), Target(projects=(name,)), _now(sources))[batch.key]
+    if isinstance(frame, TurtleError):
+        return frame
+    limits = {str(what): float(value) for what, value in zip(frame["what"], frame["value"], strict=True)}
+    return {what: NO_LIMIT if value < 0 else value for what, value in limits.items()}
+
