@@ -10,7 +10,7 @@ import numpy as np
 
 from demo.model import Plan, Vm
 from demo.plan_cloud import NO_OBJECTS, NO_QUOTA
-from demo.series import COARSE, DAY, SPARSE, STEP, Block, Hum, raw_begin
+from demo.series import COARSE, DAY, STEP, Block, Hum, raw_begin
 
 EXPORTER = "libvirtd_exporter"
 PORT = 9474
@@ -55,6 +55,8 @@ TYPES = {
 FIXED = ("domain_domain_state", "domain_balloon_current", "domain_balloon_maximum", *SHOWN[6:])
 # what is looked at over weeks
 KEPT = (
+    "domain_seconds",
+    "domain_cpu_time",
     "domain_vcpu_time",
     "domain_net_rx_bytes",
     "domain_net_tx_bytes",
@@ -62,9 +64,9 @@ KEPT = (
     "domain_block_write_bytes",
     "domain_block_read_requests",
     "domain_block_write_requests",
+    "domain_balloon_usable",
 )
-USABLE = ("domain_balloon_usable",)
-BALLOON = (*USABLE, "domain_balloon_unused")
+BALLOON = ("domain_balloon_usable", "domain_balloon_unused")
 
 
 class VmLoad:
@@ -150,13 +152,12 @@ def vm_blocks(plan: Plan, vm: Vm) -> list[Block]:
     lasting = [name for name in FIXED if name not in ("domain_vcpu_state", "domain_block_physical", "domain_balloon_maximum")]
     moving = [name for name in (*COUNTED, *SHOWN) if name not in FIXED]
     blocks = [
-        load.block(KEPT, STEP, SPARSE),
-        load.block([name for name in moving if name not in (*KEPT, *USABLE)], STEP, 0),
-        load.block(USABLE, STEP, COARSE),
+        load.block(KEPT, STEP, COARSE),
+        load.block([name for name in moving if name not in KEPT], STEP, 0),
         load.block(lasting, COARSE, COARSE),
         load.block([name for name in FIXED if name not in lasting], COARSE, 0),
     ]
-    return [replace(block, begin=max(block.begin, plan.begin)) for block in blocks if block.labels]
+    return [replace(block, begin=max(block.begin, plan.begin)) for block in blocks]
 
 
 def openstack_block(plan: Plan) -> Block:

@@ -91,7 +91,7 @@ def test_counters_never_fall_and_the_balloon_may_be_missing(plan: Plan, weeks: d
 
 def test_what_is_kept_for_a_month_is_enough_for_the_findings(plan: Plan) -> None:
     kept = {labels["__name__"] for block in cloud_blocks(plan) if block.before for labels in block.labels}
-    wanted = ("vcpu_time", "balloon_current", "balloon_usable", "block_capacity", "block_allocation", "domain_state")
+    wanted = ("vcpu_time", "cpu_time", "seconds", "balloon_current", "balloon_usable", "block_capacity", "block_allocation", "domain_state")
     assert kept >= {f"libvirtd_domain_{name}" for name in wanted} | {"libvirtd_info", "openstack_quota_compute_cores"}
 
 
