@@ -64,7 +64,8 @@ def _actions(error: TurtleError | Bug, settings: Settings, viewer: Viewer, pathn
         )
     if viewer.signed_in and settings.module_on("jobstats"):
         found.append(parts.page_link(_("My jobs"), link(settings, "/jobs"), "tt-btn"))
-    found.append(parts.page_link(_("Cluster status"), link(settings, "/"), "tt-btn"))
+    if viewer.signed_in or settings.site.public != "none":
+        found.append(parts.page_link(_("Cluster status"), link(settings, "/"), "tt-btn"))
     return found
 
 
