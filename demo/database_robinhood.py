@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, text
 
-from demo.database import OWNER, address
 from demo.model import Plan
 from demo.plan_storage import Group, Quota, groups, quotas, used
 from demo.series import seed_of
 
 READER = "robinhood_reader"
+SCANNED_EVERY = 3600  # seconds
 DATABASES = {"project": "robinhood_project", "nearline": "robinhood_nearline"}
 BLOCK = 512
 SIZES = ("sz0", "sz1", "sz32", "sz1K", "sz32K", "sz1M", "sz32M", "sz1G", "sz32G", "sz1T")
@@ -29,7 +29,7 @@ ON_DISK = {"new": 0.006, "modified": 0.004, "retrieving": 0.003, "archiving": 0.
 NEARLINE_FILE = 3 << 30  # bytes of a mean file there
 COLUMNS = ("uid", "gid", "type", "lhsm_status", "size", "blocks", "count", *SIZES)
 TABLE = f"""
-create table ACCT_STAT (
+create table {{database}}.ACCT_STAT (
   uid int unsigned not null default 0,
   gid int unsigned not null default 0,
   type enum('symlink','dir','file','chr','blk','fifo','sock') not null default 'file',
@@ -44,28 +44,23 @@ create table ACCT_STAT (
 Row = tuple[int | str, ...]
 
 
-def make(port: int, owner_password: str, reader_password: str) -> None:
-    """Make both databases anew, and the portal's reader, who may SELECT from their one table only."""
-    server = create_engine(address(port, OWNER, owner_password))
+def make(engine: Engine, reader_password: str) -> None:
+    """Make both databases anew, and the portal's reader, who may SELECT from their one table only; `engine` may do everything."""
     reader = f"'{READER}'@'127.0.0.1'"
-    with server.begin() as connection:
+    with engine.begin() as connection:
         connection.execute(text(f"create or replace user {reader} identified by '{reader_password}'"))
         for database in DATABASES.values():
             connection.execute(text(f"drop database if exists {database}"))
             connection.execute(text(f"create database {database} character set utf8mb4"))
-            connection.execute(text(f"use {database}"))
-            connection.execute(text(TABLE))
+            connection.execute(text(TABLE.format(database=database)))
             connection.execute(text(f"grant select on `{database}`.`ACCT_STAT` to {reader}"))
-    server.dispose()
 
 
-def write(port: int, owner_password: str, plan: Plan, now: int) -> None:
+def write(engine: Engine, plan: Plan, now: int) -> None:
     """What a scan of both file systems finds now (UTC seconds), in place of what was there."""
-    server = create_engine(address(port, OWNER, owner_password))
-    with server.begin() as connection:
+    with engine.begin() as connection:
         for area, database in DATABASES.items():
             _put(connection, database, list(rows(plan, area, now)))
-    server.dispose()
 
 
 def _put(connection: Connection, database: str, found: list[Row]) -> None:

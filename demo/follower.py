@@ -1,4 +1,4 @@
-"""The accounting database follows the simulated cluster: `python -m demo.follower --folder FOLDER`.
+"""The accounting database follows the simulated cluster, and what Robinhood finds: `python -m demo.follower --folder FOLDER`.
 
 The database's address is in DEMO_DATABASE, so that its password is in no process list.
 """
@@ -15,7 +15,7 @@ from types import FrameType
 
 from sqlalchemy import create_engine
 
-from demo import accounting
+from demo import accounting, database_robinhood
 from demo.accounting_rows import Book
 from demo.plan import load_plan
 from demo.state import followed, set_followed
@@ -31,10 +31,14 @@ def follow(folder: Path, address: str) -> None:
     """Write what happened since the last time, again and again, and remember up to when."""
     plan = load_plan(folder / "plan")
     engine, book = create_engine(address, pool_pre_ping=True), Book(plan)
+    scanned = int(time.time())
     while True:
         since, now = followed(folder), int(time.time())
         accounting.follow(engine, plan, since, now, book)
         set_followed(folder, now)
+        if now - scanned >= database_robinhood.SCANNED_EVERY:
+            database_robinhood.write(engine, plan, now)
+            scanned = now
         time.sleep(EVERY)
 
 

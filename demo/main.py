@@ -119,8 +119,7 @@ class Demo:
         accounting.write_all(engine, plan, state.made_at)
         put_mark(engine, plan)
         database.let_reader_in(engine, plan.cluster, site.write_secret(self.folder / "reader_password"))
-        robinhood = site.write_secret(self.folder / "robinhood_password")
-        database_robinhood.make(self.ports["mariadb"], state.password, robinhood)
+        database_robinhood.make(engine, site.write_secret(self.folder / "robinhood_password"))
         prometheus = self.start_prometheus(programs)
         self.say("Filling Prometheus with the history of the metrics (about a minute)")
         backfill.fill(self.prometheus, plan, progress=self.progress, totals=self.folder / "totals")
@@ -155,7 +154,7 @@ class Demo:
         if now - since > 60:
             self.say(f"Simulating the {(now - since) / 3600:.1f} hours since the last run")
         accounting.follow(engine, plan, since, now)
-        database_robinhood.write(self.ports["mariadb"], read_state(self.folder).password, plan, now)
+        database_robinhood.write(engine, plan, now)
         # Prometheus refuses samples older than those it has of the same series
         since = max(since, _newest_sample(self.prometheus))
         backfill.catch_up(self.prometheus, plan, since, now, self.progress, totals=self.folder / "totals")

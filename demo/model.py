@@ -178,6 +178,7 @@ class Vm:
     ended: int | None = None
     held: float = 0.25  # share of its memory an idle one holds
     balloon: bool = True
+    disks: int = 1
 
 
 @dataclass(kw_only=True)

@@ -42,6 +42,7 @@ CLOUD_PROJECTS = {
     "legacy-archive": ("rfranklin", "ruth"),
 }
 NO_QUOTA = frozenset({"legacy-archive"})
+UNLIMITED = frozenset({"cc-monitoring"})  # in machines and volumes: OpenStack says -1
 NO_OBJECTS = frozenset({"cc-monitoring"})  # keeps nothing in the object store: its metrics do not name it
 
 
@@ -58,10 +59,11 @@ class Made:
     days: float = 70.0
     stopped: float | None = None  # days ago
     balloon: bool = True
+    disks: int = 1
 
 
 def _in(project: str, *rows: tuple) -> list[Made]:
-    keys = ("name", "flavour", "user", "busy", "used", "days", "stopped", "balloon")
+    keys = ("name", "flavour", "user", "busy", "used", "days", "stopped", "balloon", "disks")
     return [Made(project=project, **dict(zip(keys, row, strict=False))) for row in rows]
 
 
@@ -84,7 +86,7 @@ MACHINES = (
     ),
     *_in(
         "rrg-hopper-db",
-        ("db-main", "c16-64gb", "ghopper", 0.45, 0.5, 310.0),
+        ("db-main", "c16-64gb", "ghopper", 0.45, 0.5, 310.0, None, True, 2),
         ("db-replica", "c16-64gb", "hana", 0.06, 0.11, 300.0),  # far too large
         ("db-train", "g8-60gb-a100", "tomas", 0.4, 0.35, 33.0),
         ("db-train-large", "g16-120gb-a100x2", "hana", 0.5, 0.3, 12.0),
@@ -92,7 +94,7 @@ MACHINES = (
     *_in(
         "cc-monitoring",
         ("mon-web", "p4-8gb", "ada", 0.3, 0.35, 400.0),
-        ("mon-metrics", "c8-32gb", "ken", 0.33, 0.5, 400.0),
+        ("mon-metrics", "c8-32gb", "ken", 0.33, 0.5, 400.0, None, True, 2),
         ("mon-new", "p1-2gb", "ken", 0.004, 0.25, 1.5),  # idle, but made yesterday
     ),
     *_in("legacy-archive", ("archive-ftp", "p2-4gb", "rfranklin", 0.08, 0.4, 500.0)),
@@ -126,6 +128,7 @@ def make_vms(seed: int, made_at: int) -> tuple[Vm, ...]:
                 ended=None if one.stopped is None else made_at - int(one.stopped * DAY),
                 held=one.used,
                 balloon=one.balloon,
+                disks=one.disks,
             )
         )
     return tuple(found)

@@ -43,6 +43,7 @@ OWN_WAYS = {
     ("r", "mcurie"): f"{OLD}/Core/r/4.1.2/lib64/R/bin/exec/R",
     ("pytorch", "hana"): f"{V4}/CUDA/gcc12/cuda12.2/pytorch/2.5.1/bin/python3.11",
     ("pytorch", "ghopper"): "/project/rrg-hopper/shared/vllm/bin/python3.11",
+    ("pytorch", "priya"): "/opt/conda/bin/python3.10",  # within a container
     ("conda", "sofia"): "/project/def-noether/sofia/anaconda3/bin/python3.12",
 }
 FOAM_END = f"{V4}/MPI/gcc12/openmpi4/openfoam/v2306/bin/reconstructPar"

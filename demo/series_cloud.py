@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from demo.model import Plan, Vm
-from demo.plan_cloud import NO_OBJECTS, NO_QUOTA
+from demo.plan_cloud import NO_OBJECTS, NO_QUOTA, UNLIMITED
 from demo.series import COARSE, DAY, STEP, Block, Hum, raw_begin
 
 EXPORTER = "libvirtd_exporter"
 PORT = 9474
 KIB = 1024
+DISKS = (("vda", ""), ("vdb", ".data"))
+FIRST_DISK = 0.2  # of what a machine with two reads, writes and holds
 COUNTED = [
     "domain_seconds",
     "domain_cpu_time",
@@ -84,14 +86,22 @@ class VmLoad:
 
     def named(self, names: Iterable[str]) -> list[dict[str, str]]:
         """Labels of the series of these names, with cores, interface and device."""
-        net = {"interface": f"tap{self.vm.uuid[:8]}"}
-        block = {"device": "vda", "path": f"/var/lib/nova/instances/{self.vm.uuid}/disk"}
-        more = ((name, net if "_net_" in name else block if "_block_" in name else {}) for name in names)
-        return [
-            {"__name__": f"libvirtd_{name}", **self.labels, **extra, **cpu}
-            for name, extra in more
-            for cpu in ([{"vcpu": str(cpu)} for cpu in range(self.vm.vcpus)] if "vcpu" in name else [{}])
-        ]
+        return [{"__name__": f"libvirtd_{name}", **self.labels, **part} for name in names for part in self._parts(name)]
+
+    def _parts(self, name: str) -> list[dict[str, str]]:
+        if "_net_" in name:
+            return [{"interface": f"tap{self.vm.uuid[:8]}"}]
+        if "_block_" in name:
+            place = f"/var/lib/nova/instances/{self.vm.uuid}/disk"
+            return [{"device": device, "path": place + end} for device, end in DISKS[: self.vm.disks]]
+        return [{"vcpu": str(cpu)} for cpu in range(self.vm.vcpus)] if "vcpu" in name else [{}]
+
+    def _rows(self, name: str, row: np.ndarray) -> list[np.ndarray]:
+        """A machine's figure as its parts show it: each core the same, the second disk most of the whole."""
+        if "_block_" in name:
+            first = np.floor(row * (FIRST_DISK if self.vm.disks > 1 else 1))
+            return [first, row - first][: self.vm.disks]
+        return [row] * (self.vm.vcpus if "vcpu" in name else 1)
 
     def block(self, names: Iterable[str], every: int, before: int) -> Block:
         """A block of these series; nothing is shown before the domain was made and after it stopped."""
@@ -100,7 +110,7 @@ class VmLoad:
 
         def values(times: np.ndarray) -> np.ndarray:
             rows = rows_of(times)
-            found = np.vstack([row for name in names for row in [rows[name]] * (self.vm.vcpus if "vcpu" in name else 1)])
+            found = np.vstack([part for name in names for part in self._rows(name, rows[name])])
             found[:, (times < self.since) | (times >= self.end)] = np.nan
             return found
 
@@ -176,6 +186,8 @@ def openstack_block(plan: Plan) -> Block:
             "sharefs_gigabytes": 1000,
             "sharefs_gigabytes_used": round(disk * 0.2),
         }
+        if project in UNLIMITED:
+            quota |= dict.fromkeys(("compute_instances", "volume_gigabytes"), -1)
         if project not in NO_OBJECTS:
             quota["object_storage_x_account_meta_quota_bytes"] = 10**12
             quota["object_storage_x_account_bytes_used"] = round(3e8 * disk)

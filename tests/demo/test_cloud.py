@@ -89,6 +89,12 @@ def test_counters_never_fall_and_the_balloon_may_be_missing(plan: Plan, weeks: d
     assert [vm.name for vm in plan.vms if not vm.balloon] == ["web-windows"]
 
 
+def test_a_machine_with_two_disks_tells_of_each(plan: Plan, weeks: dict) -> None:
+    found = {vm.name: [row[-1] / 1e9 for row in weeks[vm.uuid]["block_capacity"]] for vm in plan.vms if vm.disks > 1}
+    gib = 2**30 / 1e9
+    assert found == {"db-main": pytest.approx([64 * gib, 256 * gib]), "mon-metrics": pytest.approx([32 * gib, 128 * gib])}
+
+
 def test_what_is_kept_for_a_month_is_enough_for_the_findings(plan: Plan) -> None:
     kept = {labels["__name__"] for block in cloud_blocks(plan) if block.before for labels in block.labels}
     wanted = ("vcpu_time", "cpu_time", "seconds", "balloon_current", "balloon_usable", "block_capacity", "block_allocation", "domain_state")
