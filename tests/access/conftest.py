@@ -64,9 +64,7 @@ def people(portal: Dash) -> Callable[[str | None], Asker]:
 @pytest.fixture(scope="session")
 def portal(mariadb: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dash]:
     """The portal behind a trusted proxy; ada is staff."""
-    folder = tmp_path_factory.mktemp("portal")
-    (folder / "cloud.yaml").write_text(f"projects: {{{WORD}: {{members: [alice]}}}}\n", encoding="utf-8")
-    with standing(mariadb, folder, "slurm_access", (MARK_ALICE, COORDINATORS), cloud={"projects_file": str(folder / "cloud.yaml")}) as made:
+    with standing(mariadb, tmp_path_factory.mktemp("portal"), "slurm_access", (MARK_ALICE, COORDINATORS)) as made:
         yield made
 
 

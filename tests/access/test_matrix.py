@@ -45,14 +45,14 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
         ("top", "/top"), ("top_gpu", "/top/gpu"), ("top_memory", "/top/memory"), ("top_lustre", "/top/lustre"), ("top_waste", "/top/waste"),
     )},
     "scheduling": ("/scheduling", frozenset({"staff"})),
-    "cloud": ("/cloud", frozenset({"owner"})),  # alice's project is called by the word; staff read of projects what the metrics know
-    "cloud_project": (f"/cloud/{WORD}", frozenset({"owner", "staff"})),
-    "cloud_instance": (f"/cloud/{WORD}/3afee989-c0fe-5588-bdfa-352f8c1fcfea", frozenset({"owner", "staff"})),
+    "cloud": ("/cloud", frozenset({"owner", "member of the cloud project"})),  # alice's project is lab1; staff read of projects what the metrics know
+    "cloud_project": ("/cloud/lab1", frozenset({"owner", "staff", "member of the cloud project"})),
+    "cloud_instance": ("/cloud/lab1/3afee989-c0fe-5588-bdfa-352f8c1fcfea", frozenset({"owner", "staff", "member of the cloud project"})),
 }
 # pages whose tables name people and no jobs: what staff read there instead of alice's word
 SEEN = {
     "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
-    "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&",
+    "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&", "cloud": "lab1", "cloud_project": "lab1", "cloud_instance": "lab1",
 }  # fmt: skip
 OPEN_PAGES = {"status"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have lists of accounts and nodes
