@@ -16,6 +16,7 @@ EXPORTER = "libvirtd_exporter"
 PORT = 9474
 KIB = 1024
 DISKS = (("vda", ""), ("vdb", ".data"))
+FLOWS = (5e6, 4e6, 2e6, 4e6)  # bytes/s received, sent, read and written by a machine that never rests
 FIRST_DISK = 0.2  # of what a machine with two reads, writes and holds
 COUNTED = [
     "domain_seconds",
@@ -78,8 +79,10 @@ class VmLoad:
         self.vm = vm
         self.since = float(raw_begin(plan) - DAY * (vm.seed % 90 + 1) if vm.created is None else vm.created)
         self.cpu = Hum(min(vm.busy, 0.52), vm.seed, 0.5)
-        means = enumerate((4e6, 3e6, 1e6, 3e6))
-        self.flows = [Hum(mean * (0.2 + vm.busy), vm.seed + 1 + n) for n, mean in means]
+        # some serve the world, some only compute
+        shares = np.random.default_rng(vm.seed).lognormal(0, 0.9, len(FLOWS)).tolist()
+        means = [mean * share * (0.004 + vm.busy) for mean, share in zip(FLOWS, shares, strict=True)]
+        self.flows = [Hum(mean, vm.seed + 1 + n) for n, mean in enumerate(means)]
         base = {"uuid": vm.uuid, "instance_type": vm.flavour, "user_name": vm.user}
         self.labels = base | {"project_name": vm.project, "instance_name": vm.name}
         self._last: tuple[object, dict[str, np.ndarray]] = (None, {})
