@@ -27,7 +27,7 @@ class Column:
     kind: text, code, number, bytes, duration (s), percent (0..1), bar (0..1 with a meter), time (UTC s), money, energy (kWh) or state.
     `draw(row)` draws the cell itself (row: a dict); it is still sorted by `key`. `phone` keeps it on a phone. `href`: the head leads
     to this address, where all rows are sorted on the server, instead of sorting those shown; `order`: how they are sorted by it
-    here ("ascending", "descending" or "").
+    here ("ascending", "descending" or ""). `alone`: what it is called where the head of its group is not seen, as on a phone.
     """
 
     key: str
@@ -39,6 +39,7 @@ class Column:
     draw: Callable[[dict[str, Any]], Any] | None = None
     href: str = ""
     order: str = ""
+    alone: str = ""
 
 
 def _missing(value: Any) -> bool:
@@ -84,7 +85,7 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     sort = "" if none else str(value).replace("inf", "Infinity") if isinstance(value, float) else str(value)
     clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
     # a phone shows the rest of an opened row below it, each with its name
-    said = column.title or column.help
+    said = column.alone or column.title or column.help
     label = {"data-label": _(said)} if said and not column.phone else {}
     return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort}, **label)
 
@@ -97,6 +98,8 @@ def _heading(column: Column, sortable: bool) -> html.Th:
         {"data-col": "number" if number else "text", "tabIndex": "0", "role": "columnheader"} if sortable else {}
     )
     title: Any = _(column.title) if column.title else ""
+    if column.alone:
+        title = [html.Span(title, className="tt-wide-only"), html.Span(_(column.alone), className="tt-phone-only")]
     if column.href:
         title, attributes = parts.page_link(title, column.href), {"aria-sort": column.order} if column.order else {}
     return html.Th(

@@ -108,14 +108,14 @@ CLOUD = Page(
         Section(
             key="own", title=N_("My projects"), query=own_query, access=SIGNED_IN, eager=True, needs=needs_of(batches.running(PLAIN), batches.quota(PLAIN)),
             export=exported(own_query, UNITS_OWN),
-            blocks=(Block(key="own", title=N_("My projects"), draw=draw_own, csv="own", help=HELP_OWN, height=160),),
+            blocks=(Block(key="own", title=N_("Used, running and granted now"), draw=draw_own, csv="own", help=HELP_OWN, height=160),),
         ),
         Section(
             key="all", title=N_("All projects"), query=cloud_table.query, export=cloud_table.export, access=STAFF, eager=True,
             needs=needs_of(batches.month(PLAIN), batches.month_object(PLAIN), batches.hypervisors(PLAIN), batches.physical(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=cloud_table.tiles, bare=True, height=132),
-                Block(key="projects", title=N_("All projects"), draw=cloud_table.draw, csv="projects", help=HELP_ALL, height=420),
+                Block(key="projects", title=N_("Granted, running and used"), draw=cloud_table.draw, csv="projects", help=HELP_ALL, height=420),
             ),
         ),
         Section(

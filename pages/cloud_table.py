@@ -41,6 +41,12 @@ HEADS: tuple[tuple[str, str, str, str], ...] = (
     ("shared_quota", QUOTA, "B", N_("Size of shared file systems the project may have")),
     ("shared_used", USED, "B", N_("Size of its shared file systems now")),
 )  # fmt: skip
+ALONE = {
+    "cores_quota": N_("Cores granted"), "cores_running": N_("Cores running"), "cores_used": N_("Cores used"), "memory_quota": N_("Memory granted"),
+    "memory_running": N_("Memory running"), "memory_used": N_("Memory used"), "gpus_running": N_("GPUs running"), "block_quota": N_("Block storage granted"),
+    "block_running": N_("Disks of machines"), "block_used": N_("Disks written"), "object_quota": N_("Object storage granted"),
+    "object_used": N_("Object storage used"), "shared_quota": N_("Shared file systems granted"), "shared_used": N_("Shared file systems used"),
+}  # fmt: skip
 UNITS = {key: "bytes" if unit == "B" else "GPUs" if key.startswith("gpus") else "cores" for key, _title, unit, _help in HEADS}
 
 
@@ -71,10 +77,13 @@ def columns(about: About) -> list[Column]:
     return [
         name,
         *(
-            Column(key=key, title=title, kind="bytes" if unit else "number", help=said, draw=_cell(key, unit), phone=key in ("cores_running", "cores_used"))
+            Column(
+                key=key, title=title, kind="bytes" if unit else "number", help=said, draw=_cell(key, unit), phone=key in ("cores_running", "cores_used"),
+                alone=ALONE[key],
+            )
             for key, title, unit, said in HEADS
         ),
-    ]
+    ]  # fmt: skip
 
 
 def told(days: float) -> str:
