@@ -15,6 +15,7 @@ import dash
 from dash import Dash
 from flask_babel import Babel
 
+from analysis.software_table import load_table
 from components import compress, gate, page, public, routes, search, section, shell, signin
 from components.ask import Registry
 from components.links import asset
@@ -72,6 +73,8 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     Babel(app.server)
     csp = {"value": "default-src 'self'"}
     signin.install(app, settings)
+    if settings.module_on("overview"):
+        load_table(settings.overview.software_file)  # a table with a mistake is told now, not by the first visitor
     method, viewers = signin.method_of(sources), Viewers(sources)
     gate.install(app, settings, lambda: viewers.of(method.profile()), csp)
     compress.install(app, settings)
@@ -122,6 +125,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
     """Become gunicorn with threads: it never returns. Settings that can never work are told before, in one line."""
     with closing(connect(settings)) as sources:
         signin.method_of(sources)
+    load_table(settings.overview.software_file)
     if options.config:
         os.environ["TURTLE_CONFIG"] = str(options.config)
     command = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from analysis.software_table import check_software
 from components.check_line import FAILED, OK, Line
 from components.text import _
 from core.errors import SettingsError
@@ -17,6 +18,7 @@ def file_lines(settings: Settings) -> Iterator[Line]:
     known: tuple[tuple[Path | None, Callable[[Path], int], str, str], ...] = (
         (settings.storage.allocations_file, check_allocations, "storage.allocations_file", _("the limits of quotas")),
         (settings.cloud.projects_file, check_projects, "cloud.projects_file", _("who may see which cloud project")),
+        (settings.overview.software_file, check_software, "overview.software_file", _("the names of programs")),
     )
     for path, read, name, empties in known:
         if path is None:

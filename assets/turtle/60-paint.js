@@ -35,6 +35,12 @@
     if (meta.scale && trace.type === "bar") { trace.marker.colorscale = [[0, seen(T.css(meta.scale), 0.35)], [1, T.css(meta.scale)]]; return; }
     if (meta.scale) { trace.colorscale = [[0, seen(T.css(meta.scale), 0.05)], [1, T.css(meta.scale)]]; return; }
     const names = Array.isArray(meta.color) ? meta.color : null;
+    if (names && (trace.type === "pie" || trace.type === "treemap")) {
+      // lines in the colour of the card part the slices; what is written on them is as dark or light as each needs
+      trace.marker = Object.assign({}, trace.marker, { colors: names.map(T.css), line: { width: trace.type === "pie" ? 1.5 : 1, color: T.css("surface") } });
+      if (trace.type === "treemap") trace.root = { color: "rgba(0,0,0,0)" };
+      return;
+    }
     if (names) { trace.marker = Object.assign({}, trace.marker, { color: names.map(T.css) }); return; }
     const hex = T.css(meta.color || "s1") || "#888888";
     if (trace.type === "bar" || trace.type === "pie") { trace.marker = Object.assign({ line: { width: 0 } }, trace.marker, { color: hex }); return; }

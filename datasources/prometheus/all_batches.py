@@ -17,6 +17,7 @@ from datasources.prometheus import (
     nodes_batches,
     quota_batches,
     scheduling_batches,
+    software_batches,
     top_batches,
 )
 from datasources.prometheus.batch import Batch
@@ -25,6 +26,7 @@ from datasources.prometheus.batch import Batch
 def all_batches(settings: Settings) -> tuple[Batch, ...]:
     """The batches of all modules that are switched on."""
     status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED, *narrow_batches.all_of(settings)) if settings.module_on("status") else ()
+    overview = software_batches.all_of(settings) if settings.module_on("overview") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
@@ -32,4 +34,4 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     top = top_batches.all_of(settings) if settings.module_on("top") else ()
     cloud = (*cloud_batches.all_of(settings), *cloud_project_batches.all_of(settings)) if settings.module_on("cloudstats") else ()
     scheduling = scheduling_batches.all_of(settings) if settings.module_on("scheduling") else ()
-    return (*status, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *cloud, *scheduling)
+    return (*status, *overview, *accounts, *(batch for module in jobs for batch in module.all_of(settings)), *people, *node, *top, *cloud, *scheduling)
