@@ -4,12 +4,13 @@ VENV ?= .venv
 PYTHON = $(VENV)/bin/python
 export VENV
 
-.PHONY: help demo test bench lint docs check clean
+.PHONY: help demo test bench bench-load lint docs check clean
 
 help:
 	@echo "make demo    a simulated cluster and the portal on http://127.0.0.1:$(PORT) (PORT=... chooses another)"
 	@echo "make test    everything the tests need, then all tests"
 	@echo "make bench   the benchmarks against a running demo (JSON=1: one object a page)"
+	@echo "make bench-load   a hundred open tabs and five new visitors a second on a running demo (SECONDS=60)"
 	@echo "make lint    style and formatting"
 	@echo "make docs    the tables of docs/ made from the code"
 	@echo "make check   what of the configured sources works (CONFIG=turtle.toml)"
@@ -28,6 +29,12 @@ bench:
 	@python3 tools/environment.py demo
 	@exec $(PYTHON) -m benchmarks --port $(PORT) $(if $(JSON),--json)
 
+# the load tool brings a world of its own along, so it has an environment of its own
+bench-load:
+	@python3 tools/environment.py demo
+	@VENV=.venv-bench python3 tools/environment.py bench
+	@exec $(PYTHON) -m benchmarks.load --port $(PORT) $(if $(SECONDS),--seconds $(SECONDS))
+
 lint:
 	@python3 tools/environment.py test
 	@$(PYTHON) -m ruff check .
@@ -42,4 +49,4 @@ check:
 	@exec $(PYTHON) app.py check $(if $(CONFIG),--config $(CONFIG))
 
 clean:
-	rm -rf $(VENV) .cache
+	rm -rf $(VENV) .venv-bench .cache

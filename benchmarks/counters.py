@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import requests
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from core.settings import Settings
 
 PROMETHEUS_AT_ONCE = 16
 ASKED = re.compile(r'^prometheus_http_requests_total\{code="\d+",handler="/api/v1/(?:query|query_range)"\} (\d+)', re.M)
@@ -26,6 +30,15 @@ class Counts:
     def since(self, before: Counts) -> Counts:
         """What came on top of `before`."""
         return Counts(self.prometheus - before.prometheus, self.statements - before.statements, self.rows - before.rows)
+
+
+STATE = Path(__file__).resolve().parents[1] / ".cache" / "demo"
+
+
+def demo_database(settings: Settings) -> Engine:
+    """The demo's accounting database as its owner, who may read the servers' statistics."""
+    password = json.loads((STATE / "state.json").read_text())["password"]
+    return create_engine(make_url(settings.slurm.url).set(username="demo_owner", password=password))
 
 
 class Servers:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import diskcache
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 
 from benchmarks.browser import Loaded, Visitor
-from benchmarks.counters import Servers
+from benchmarks.counters import STATE, Servers, demo_database
 from core.settings import Settings
 from core.settings_file import load
 
-STATE = Path(__file__).resolve().parents[1] / ".cache" / "demo"
 # heading → what of a page's row stands below it
 SHOWN = {
     "requests": "prometheus_requests", "sections+tiles": "sections_and_tiles", "first": "first_screen_requests", "warm": "warm_requests",
@@ -133,9 +132,7 @@ def main(port: int, as_json: bool, only: str = "") -> int:
         print("No demo found: run `make demo` in another terminal first.", file=sys.stderr)
         return 2
     settings = load(STATE / "turtle.toml", {})
-    password = json.loads((STATE / "state.json").read_text())["password"]
-    address = make_url(settings.slurm.url).set(username="demo_owner", password=password)
-    database = create_engine(address)
+    database = demo_database(settings)
     servers = Servers(settings.prometheus.url, database, make_url(settings.slurm.url).username or "")
     staff = settings.sign_in.staff[0]
     url = f"http://127.0.0.1:{port}"

@@ -1,4 +1,4 @@
-"""Make or refresh the virtual environment: `python3 tools/environment.py demo|test`. Standard library only.
+"""Make or refresh the virtual environment: `python3 tools/environment.py demo|test|bench`. Standard library only.
 
 The stamp is written last, so an installation that was killed half-way is made anew.
 """
@@ -12,7 +12,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST = (3, 11)
-LOCKS = {"demo": "requirements.lock", "test": "requirements-test.lock"}
+LOCKS = {"demo": "requirements.lock", "test": "requirements-test.lock", "bench": "requirements-bench.lock"}
 
 
 def missing():
@@ -73,8 +73,8 @@ def install(kind):
 
 
 def make(kind):
-    """Bring the environment up to date; one for the tests serves the demo as well."""
-    good = [fingerprint(known) for known in ({"demo": ("demo", "test"), "test": ("test",)}[kind])]
+    """Bring the environment up to date; one for the tests serves the demo as well. The load tool has one of its own (VENV)."""
+    good = [fingerprint(known) for known in ({"demo": ("demo", "test")}.get(kind, (kind,)))]
     if stamped() in good:
         return
     add = kind == "test" and stamped() == fingerprint("demo")
