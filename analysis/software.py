@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.software_table import PathRule, Table
+from analysis.software_table import MIN_PREFIX, PathRule, Table
 
 UNIDENTIFIED, UNACCOUNTED, PROGRAM = "unidentified", "unaccounted", "program"
 STACK, OTHER = "stack", "other"
@@ -57,14 +57,12 @@ def _named(table: Table, base: str, path: str, stack: int) -> int:
         # a name that anybody may give a program of their own: installed software, or a folder that names the program
         if stack != NONE or _folder_names(path, table.programs[place].name):
             found.append(place)
-    found += [place for beginning, place in _beginnings(table, base)]
-    return min(found, default=NONE)
+    # a whole name says more than the beginning of one
+    return min(found or _beginnings(table, base), default=NONE)
 
 
-def _beginnings(table: Table, base: str) -> Iterator[tuple[str, int]]:
-    for size in range(3, len(base) + 1):
-        if base[:size] in table.prefixes:
-            yield base[:size], table.prefixes[base[:size]]
+def _beginnings(table: Table, base: str) -> list[int]:
+    return [table.prefixes[base[:size]] for size in range(MIN_PREFIX, len(base) + 1) if base[:size] in table.prefixes]
 
 
 def _folder_names(path: str, name: str) -> bool:
