@@ -108,7 +108,7 @@ def write_settings(folder: Path, plan: Plan, prometheus: int, mariadb: int) -> P
     files = write_site_files(folder, plan)
     tables["storage"]["allocations_file"] = str(files["allocations"])
     tables["cloud"] = {"projects_file": str(files["cloud"])}
-    tables["overview"] = {"notices_file": str(files["notices"])}
+    tables["overview"] = {"notices_file": str(files["notices"]), "software_file": str(files["software"])}
     for name, one in FLAVOURS.items():
         tables[f'cloud.flavours."{name}"'] = {"cores": one.cores, "memory_gib": one.gib, "gpus": one.gpus}
     tables["portal"] = {"url": f"sqlite:///{folder / 'portal.sqlite'}"}

@@ -1,4 +1,4 @@
-"""The YAML files the demo's site keeps: storage allocations, members of cloud projects, messages to people."""
+"""The files the demo's site keeps: storage allocations, members of cloud projects, messages to people, its own software."""
 
 from __future__ import annotations
 
@@ -12,6 +12,19 @@ from demo.plan_storage import GIB, HOME, OWN_HOMES, SCRATCH, TIB, UNLIMITED, Quo
 
 HOUR, DAY = 3600, 86400
 HEAD = "# Written by the demo at each start\n"
+# the site's own stacks, and a program people build themselves
+SOFTWARE = r"""
+[stacks]
+"Turtle 2023, AVX-512" = '^/cvmfs/soft\.turtle/easybuild/software/2023/x86-64-v4/'
+"Turtle 2023, core" = '^/cvmfs/soft\.turtle/easybuild/software/2023/x86-64-v3/Core/'
+"Turtle 2023, AVX2" = '^/cvmfs/soft\.turtle/easybuild/software/2023/x86-64-v3/'
+"Turtle 2020" = '^/cvmfs/soft\.turtle/easybuild/software/2020/'
+"Turtle, restricted" = '^/cvmfs/restricted\.turtle/'
+"Turtle, Gentoo" = '^/cvmfs/soft\.turtle/gentoo/'
+
+[programs.engineering]
+"Turtle FEM" = { paths = '/fem/solver$' }
+"""
 
 
 def write_yaml(path: Path, data: dict[str, object]) -> Path:
@@ -101,8 +114,11 @@ def _day(seconds: int) -> str:
 
 
 def write_site_files(folder: Path, plan: Plan) -> dict[str, Path]:
-    """Write all three; returns their paths by name."""
+    """Write all four; returns their paths by name."""
+    software = folder / "software.toml"
+    software.write_text(HEAD + SOFTWARE, encoding="utf-8")
     return {
+        "software": software,
         "allocations": write_yaml(folder / "allocations.yaml", allocations(plan)),
         "cloud": write_yaml(folder / "cloud.yaml", projects(plan)),
         "notices": write_yaml(folder / "notices.yaml", messages(plan.made_at)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.software_table import check_software
 from core.settings_file import load
 from demo import site
 from demo.model import Node, Person, Plan
@@ -64,8 +65,9 @@ def test_places_nodes_and_flavours_reach_the_settings(tmp_path: Path) -> None:
     assert [name for name, area in areas.items() if area.tape] == ["nearline"]
     overview = settings.overview
     assert (list(overview.login_nodes), list(overview.transfer_nodes)) == (["login1", "login2"], ["transfer1", "transfer2"])
-    files = (settings.storage.allocations_file, settings.cloud.projects_file, overview.notices_file)
+    files = (settings.storage.allocations_file, settings.cloud.projects_file, overview.notices_file, overview.software_file)
     assert all(path is not None and path.is_file() for path in files)
+    assert check_software(overview.software_file) == 7
     gpus = {name: flavour.gpus for name, flavour in settings.cloud.flavours.items() if flavour.gpus}
     assert gpus == {"g8-60gb-a100": 1, "g16-120gb-a100x2": 2}
 
