@@ -83,7 +83,6 @@ def messages(now: int) -> dict[str, object]:
             "fr": f"Maintenance de c019 à c022 le {_day(start)}, de {_clock(start)} à {_clock(start + 8 * HOUR)} UTC :"
             " les tâches qui dureraient jusque-là attendent la fin.",
         },
-        "from": _moment(now - DAY),
         "until": _moment(start + 8 * HOUR),
     }
     over = {

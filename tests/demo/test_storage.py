@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
+from components.notices import current, said
+from core.notices import checked_notices
 from core.settings import Storage
 from core.site_files import allocations, check_allocations
 from demo import database_robinhood as robinhood
@@ -155,7 +157,10 @@ def test_robinhoods_rows_keep_its_key_and_count_every_entry_once(plan: Plan) -> 
 def test_the_files_of_the_site_are_plain_yaml(plan: Plan, file: Path) -> None:
     messages = yaml.safe_load((file.parent / "notices.yaml").read_text())["notices"]
     assert [one["level"] for one in messages] == ["warn", "bad", "info"]
-    assert all({"en", "fr"} == set(one["text"]) and one["from"] < one["until"] for one in messages)
+    assert all({"en", "fr"} == set(one["text"]) and one.get("from", "") < one["until"] for one in messages)
+    shown = current(checked_notices(messages), NOW + 2 * DAY)
+    assert [said(one["text"], "fr_CA")[:11] for one in shown] == ["Maintenance"]
+    assert not current(checked_notices(messages), NOW + 5 * DAY)
 
 
 def test_the_page_about_the_demo_names_them() -> None:
