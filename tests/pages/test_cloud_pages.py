@@ -1,0 +1,197 @@
+"""The pages of the cloud without servers: tables, tiles, findings, charts, and what each says where something is missing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from components.charts import cloud as charts
+from components.present import present
+from components.records import About
+from core.errors import NoData, SourceDown, Why
+from core.settings import Cloud, Flavour, Settings
+from core.subjects import Subject, cloud_project
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources.cloud.machines import COLUMNS
+from datasources.cloud.projects import COLUMNS as NUMBERS
+from pages import cloud, cloud_cells, cloud_parts, cloud_table
+
+GIB, NOW, DAY = 1024**3, 1_795_000_000, 86400
+WHEN = TimeRange(start=NOW - DAY, end=NOW, now=NOW)
+MIRA, STAFF = Viewer(name="mira", cloud_projects=frozenset({"dev"})), Viewer(name="ada", is_staff=True)
+SETTINGS = Settings(cloud=Cloud(flavours={"g2": Flavour(cores=2, memory_gib=4, gpus=2)}))
+UUID = "a0000000-0000-4000-8000-000000000000"
+
+
+def about(viewer: Viewer = MIRA, subject: Subject | None = None, settings: Settings = SETTINGS) -> About:
+    return About(viewer=viewer, subject=subject or cloud_project("dev"), when=WHEN, settings=settings, frames={})
+
+
+def said(drawn: Any) -> str:
+    return " ".join(words_of(drawn)).replace("\u00a0", " ").replace("\u202f", " ").replace("  ", " ")
+
+
+def words_of(node: Any) -> Any:
+    """Every text a reader sees, in order."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, (list, tuple)):
+        for one in node:
+            yield from words_of(one)
+    elif hasattr(node, "to_plotly_json"):
+        yield from words_of(getattr(node, "children", None))
+
+
+def projects_of(**rows: dict[str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame([{"project": name, **{column: row.get(column, math.nan) for column in NUMBERS}} for name, row in rows.items()])
+    frame.attrs |= {"days": 12.0, "troubles": []}
+    return frame
+
+
+def instances_of(*rows: dict[str, Any]) -> pd.DataFrame:
+    plain = {"vm": "web", "label": "web", "flavour": "c4", "creator": "chen", "running": True, "state": 1, "first": NOW - DAY, "last": NOW, "created": NOW - 9 * DAY,
+             "cores": 4, "memory": 8 * GIB, "capacity": 20 * GIB, "allocation": 5 * GIB, "cores_used": 1, "memory_used": 2 * GIB}  # fmt: skip
+    return pd.DataFrame([{"uuid": UUID, **plain, **row} for row in rows], columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def test_total_stays_at_the_foot_and_gaps_are_no_zeros() -> None:
+    frame = projects_of(a={"cores_quota": 10, "cores_running": 4}, b={"cores_running": 2, "memory_quota": math.inf})
+    drawn = cloud_table.draw({"projects": frame}, about(STAFF))
+    words = said(drawn)
+    assert "TOTAL" in words and "no limit" in words and "mean of the last 12 days" in words and "whatever the filter shows" in words
+    table = next(part for part in walk(drawn) if type(part).__name__ == "Table")
+    kinds = [type(part).__name__ for part in table.children]
+    assert kinds == ["Thead", "Tbody", "Tfoot"] and len(table.children[1].children) == 2
+    heads = table.children[0].children
+    assert sum(cell.colSpan for cell in heads[0].children) == len(heads[1].children) == 15
+    cells = [said(cell) for cell in table.children[2].children.children]
+    assert cells[:4] == ["TOTAL", "10", "6", "–"]
+
+
+def walk(node: Any) -> Any:
+    """Every component below a node."""
+    if isinstance(node, (list, tuple)):
+        for one in node:
+            yield from walk(one)
+    elif hasattr(node, "to_plotly_json"):
+        yield node
+        yield from walk(getattr(node, "children", None))
+
+
+@pytest.mark.parametrize(("days", "words"), [(0, "is not known"), (2.9, "last 2.9 days"), (31, "last 31 days")])
+def test_how_far_the_mean_goes_back_is_said(days: float, words: str) -> None:
+    assert words in cloud_table.told(days)
+
+
+def test_physical_totals_and_where_they_are_missing() -> None:
+    frame = projects_of(a={"cores_running": 61, "cores_used": 20, "instances": 16})
+    words = said(cloud_table.tiles({"projects": frame, "physical": {"known": 3.0, "hosts": 2.0, "cores": 96.0, "memory": 768.0 * GIB}}, about(STAFF)))
+    assert "96" in words and "768 GiB" in words and "61 in machines" in words and "2 of them measured" in words
+    assert "does not collect" in said(cloud_table.tiles({"projects": frame, "physical": NoData(Why.NOT_CONFIGURED, "libvirtd_exporter")}, about(STAFF)))
+
+
+def test_somebody_without_projects_is_told_what_to_do() -> None:
+    words = said(cloud.draw_own({"own": projects_of()}, about()))
+    assert "member of no project" in words and "support can add you" in words
+
+
+def test_own_projects() -> None:
+    frame = projects_of(dev={"cores_used": 2.5, "cores_running": 14, "cores_quota": 28, "instances": 4, "instances_quota": 12}, none={"cores_quota": 8})
+    words = said(cloud.draw_own({"own": frame}, about()))
+    assert "2.5 used · 14 of 28" in words and "none runs" in words and "– of 8" in words and "4 of 12" in words
+
+
+@pytest.mark.parametrize(
+    ("viewer", "keys"),
+    [(MIRA, ("own",)), (Viewer(name="x"), ("own",)), (STAFF, ("all", "charts")), (replace(STAFF, cloud_projects=frozenset({"dev"})), ("own", "all", "charts"))],
+)
+def test_who_is_shown_what(viewer: Viewer, keys: tuple[str, ...]) -> None:
+    assert cloud.head(None, viewer, None, WHEN)[2] == keys
+
+
+def test_bars_hold_what_is_known() -> None:
+    bar = cloud_cells.bar(2, 8, 16)
+    assert [piece.style["width"] for piece in bar.children] == ["12.50%", "37.50%", "50.00%"]
+    assert cloud_cells.bar(math.nan, math.nan, math.nan) is None
+    assert [piece.style["width"] for piece in cloud_cells.bar(1, 4, math.inf).children] == ["25.00%", "75.00%"]
+    assert [piece.style["width"] for piece in cloud_cells.bar(1, 4, 2).children] == ["25.00%", "75.00%"]  # above its quota
+
+
+def test_the_table_of_machines() -> None:
+    frame = instances_of({}, {"uuid": UUID.replace("a", "b"), "running": False, "state": math.nan, "label": "old", "cores_used": math.nan})
+    extra = {"cpu": [1.0, math.nan], "cpu_share": [0.25, math.nan], "memory_mean": [2.0 * GIB, math.nan], "memory_share": [0.25, math.nan],
+             "disk_rate": [1024.0, math.nan], "network_rate": [2048.0, math.nan]}  # fmt: skip
+    shown = present({"instances": frame.assign(**extra)}, MIRA, Settings(), cloud_project("dev"))
+    words = said(cloud_parts.draw_instances(shown, about()))
+    assert "stopped" in words and "1 of 4" in words and "2 GiB of 8 GiB" in words and "1 KiB/s" in words
+    # who created it passes the one gate of names: initials for fellow members, whole names for staff
+    assert "chen" not in words
+    shown = present({"instances": frame.assign(**extra)}, STAFF, Settings(), cloud_project("dev"))
+    assert "chen" in said(cloud_parts.draw_instances(shown, about(STAFF)))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(NoData(Why.NO_DATA), "last 14 days"), (NoData(Why.NOT_CONFIGURED), "does not collect"), (SourceDown("prometheus"), "")],
+)
+def test_why_there_are_no_machines(error: Exception, words: str) -> None:
+    drawn = said(cloud_parts.draw_instances({"instances": error}, about()))
+    assert words in drawn and drawn
+
+
+def test_tiles_of_a_project() -> None:
+    quota = {"cores": 28.0, "memory": math.inf, "block": 100.0 * GIB, "object": 10.0 * GIB, "object_used": 1.0 * GIB}
+    frame = instances_of({"flavour": "g2"}, {"running": False})
+    words = said(cloud_parts.project_tiles({"instances": frame, "quota": quota}, about()))
+    for text in ("1 stopped lately", "of 4 running", "quota: 28", "quota: no limit", "GPUs running", "20 GiB of 100 GiB", "1 GiB of 10 GiB"):
+        assert text in words, text
+    assert said(cloud_parts.project_tiles({"instances": NoData(Why.NO_DATA), "quota": quota}, about())).startswith("Object storage")
+
+
+def test_findings_say_what_could_not_be_judged() -> None:
+    for judged, words in (
+        ({"findings": [], "young": [], "running": 0}, "No machine runs now"), ({"findings": [], "young": ["web"], "running": 1}, "none is yet"),
+        ({"findings": [], "young": ["web"], "running": 2}, "too young to be judged: web"), ({"findings": [], "young": [], "running": 2}, "No machine is idle"),
+    ):  # fmt: skip
+        assert words in said(cloud_parts.draw_findings({"judged": judged}, about()))
+
+
+def wide(what: dict[str, int], step: int = 300) -> pd.DataFrame:
+    """`what` → how many series of it."""
+    index = pd.DatetimeIndex(pd.to_datetime(np.arange(NOW - DAY, NOW, step), unit="s", utc=True), name="time")
+    keys = [(kind, f"part {number}") for kind, count in what.items() for number in range(count)]
+    frame = pd.DataFrame(np.tile(np.arange(1.0, len(keys) + 1), (len(index), 1)), index=index, columns=pd.MultiIndex.from_tuples(keys, names=["what", "part"]))
+    frame.attrs = {"step": step, "paths": {"part 0": "/cloud/dev/x"}}
+    return frame
+
+
+@pytest.mark.parametrize("count", [1, 3, 200])
+def test_charts_are_drawn_whatever_the_number(count: int) -> None:
+    kinds = {"used": count, "running": 1}
+    for draw in (charts.cores, charts.memory, charts.virtual_cores, charts.one_memory):
+        go.Figure(draw(wide(kinds), about()))
+    stacked = charts.cores(wide(kinds), about())
+    names = [trace["name"] for trace in stacked["data"]]
+    assert names[-1] == "running" and len(names) == min(count, 10) + 1 + (count > 10) and ("others" in names) == (count > 10)
+    for draw, ways in ((charts.bandwidth, ("read_bytes", "write_bytes")), (charts.operations, ("reads", "writes")), (charts.network, ("in", "out"))):
+        figure = draw(wide(dict.fromkeys(ways, count)), about())
+        go.Figure(figure)
+        assert len(str(figure)) < 120_000 and sum(trace.get("showlegend", True) for trace in figure["data"]) <= 12
+
+
+def test_a_click_opens_the_machine() -> None:
+    figure = charts.cores(wide({"used": 2, "running": 1}), about())
+    assert figure["data"][0]["meta"]["href"] == "/cloud/dev/x" and "href" not in figure["data"][1]["meta"]
+
+
+def test_charts_of_nothing_but_what_runs() -> None:
+    go.Figure(charts.cores(wide({"running": 1}), about()))
+    go.Figure(charts.one_memory(wide({"used": 1}), about()))
+    go.Figure(charts.network(wide({"in": 2}), about()))
