@@ -30,7 +30,7 @@ SPEED = "node_network_speed_bytes"
 BOOTED, LOAD, TOTAL, AVAILABLE = "node_boot_time_seconds", "node_load1", "node_memory_MemTotal_bytes", "node_memory_MemAvailable_bytes"
 BUSY, NOT_IDLE = 'mode!~"idle|iowait|steal"', 'mode!="idle"'
 FREE = tuple(f"node_memory_{kind}_bytes" for kind in ("MemFree", "Buffers", "Cached"))
-GAUGES = (LOAD, TOTAL, AVAILABLE, *SPACE.values())
+GAUGES = (LOAD, TOTAL, AVAILABLE)
 
 
 def target_of(hosts: Iterable[str]) -> Target:
@@ -106,7 +106,7 @@ def now(settings: Settings) -> Batch:
 
     return Batch(
         key="hosts_now", exporter=NODE, expr=expr, levels=("what", "node", "detail"), instant=True, merge="max", module="overview",
-        metrics=(NODE_CPU, *GAUGES, BOOTED, *TRAFFIC.values(), SPEED), labels=("mode", "cpu"),
+        metrics=(NODE_CPU, *GAUGES, *SPACE.values(), BOOTED, *TRAFFIC.values(), SPEED), labels=("mode", "cpu", "mountpoint"),
     )
 
 
@@ -126,7 +126,7 @@ def modes(settings: Settings) -> Batch:
 
 
 def gauges(settings: Settings) -> Batch:
-    """What every host holds. Levels what, node, detail; `what`: load, memory, available (bytes), size, avail (bytes; detail: mount point)."""
+    """What every host holds. Levels what (load; memory, available in bytes), node."""
     host = settings.metrics.host_label
 
     def expr(target: Target, grid: Grid, site: str) -> str:
@@ -135,12 +135,11 @@ def gauges(settings: Settings) -> Batch:
             "load": f"max by ({host}) ({selector(LOAD, site, here)})",
             "memory": f"max by ({host}) ({selector(TOTAL, site, here)})",
             "available": _available(settings, target, site),
-            **_space(settings, target, site),
         })  # fmt: skip
 
     return Batch(
-        key="hosts_gauges", exporter=NODE, expr=expr, levels=("what", "node", "detail"), merge="max", metrics=GAUGES,
-        labels=("mountpoint", "fstype"), module="overview",
+        key="hosts_gauges", exporter=NODE, expr=expr, levels=("what", "node"), merge="max", metrics=GAUGES,
+        module="overview",
     )
 
 
