@@ -133,8 +133,10 @@ def measure(options: argparse.Namespace, settings: Settings) -> int:
     print(f"\n{options.tabs} tabs and {options.visitors:g} new visitors a second for {passed:.0f} s on {' '.join(page.path for page in pages)}")
     print(f"{number} requests ({number / passed:.0f} a second), {failed} failed; the portal used {used / passed:.2f} processors")
     print(f"Prometheus was asked {asked} times for {len(known)} sections (at most {most}: one fetch a section and interval); others asked {others:.1f} a second")
+    if loud := others * passed > most:
+        print("others asked so much that the portal's share cannot be told: stop what else reads this Prometheus, and try again")
     print(f"the accounting database: {counted.statements} statements, {counted.rows} rows read")
-    return 1 if failed or asked > most or not number else 0
+    return 1 if failed or asked > most or loud or not number else 0
 
 
 def main() -> int:

@@ -1,0 +1,126 @@
+"""No answer to the public names anybody: every public page, section, file and error, over real rows of accounting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dash import Dash
+from sqlalchemy import create_engine, text
+
+from pages.registry import all_pages
+from tests.access import public_sweep
+from tests.access.asker import Asker, portal_of
+from tests.access.conftest import standing
+from tests.access.public_sweep import Names, public_pages, sweep
+from tests.shell import fakes
+
+pytestmark = pytest.mark.services
+# short words that Slurm itself puts into each database
+SLURMS_OWN = {"root", ""}
+
+
+@pytest.fixture(scope="module")
+def world(portal: Dash, mariadb: Any) -> dict[str, set[str]]:
+    """Every login, account, job name and job id of the database behind the portal."""
+    engine = create_engine(f"mysql+pymysql://root@127.0.0.1:{mariadb.port}/slurm_access")
+    with engine.connect() as connection:
+        def column(statement: str) -> set[Any]:
+            return {row[0] for row in connection.execute(text(statement))} - SLURMS_OWN
+
+        found = {
+            "users": column("select distinct user from alpha_assoc_table"), "accounts": column("select distinct acct from alpha_assoc_table"),
+            "job names": column("select distinct job_name from alpha_job_table"), "paths": column("select distinct work_dir from alpha_job_table"),
+            "ids": column("select distinct id_job from alpha_job_table"),
+        }  # fmt: skip
+    engine.dispose()
+    return found
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What a portal that reads nothing says: its own words, which may also be the names of jobs."""
+    folder = tmp_path_factory.mktemp("words")
+    sources = fakes.sources_for(fakes.settings_for(folder))
+    asker = Asker(portal_of(sources.settings, sources), None)
+    yield "\n".join(heard.text for heard in (*sweep(asker, public_pages(), ranges=("",)), *public_sweep.others(asker)))
+    sources.close()
+
+
+def test_the_public_reads_no_name(ask: Callable[[str | None], Asker], world: dict[str, set[str]], words: str) -> None:
+    plain = Names(world["job names"]).found(words)
+    assert len(plain) <= 3, "too many job names are words of the portal: the test would be blind"
+    looked_for = Names({*world["users"], *world["accounts"], *world["paths"], *(name for name in world["job names"] if name.lower() not in plain)}, world["ids"])
+    heard = [*sweep(ask(None), public_pages()), *public_sweep.others(ask(None))]
+    assert {one.what: names for one in heard if (names := looked_for.found(one.text))} == {}
+    assert len(heard) > 10 * len(public_pages())
+
+
+def test_every_public_section_answers_and_all_others_refuse(ask: Callable[[str | None], Asker]) -> None:
+    open_keys = {page.key for page in public_pages()}
+    statuses: dict[str, set[int]] = {}
+    for one in public_sweep.others(ask(None)):
+        if one.what.startswith("section "):
+            statuses.setdefault(one.what.split()[1], set()).add(one.status)
+    for page in all_pages():
+        for section in page.sections:
+            is_open = page.key in open_keys and section.access.key in ("anyone", "public_status", "public_pages")
+            assert statuses[f"{page.key}:{section.key}"] == {200 if is_open else 401}, (page.key, section.key)
+
+
+def test_the_sweep_would_find_them(ask: Callable[[str | None], Asker], world: dict[str, set[str]]) -> None:
+    """The same reader, over what staff get, finds people, accounts, jobs and ids."""
+    names = Names({*world["users"], *world["accounts"]}, {*world["ids"]})
+    staff = [page for page in all_pages() if page.key in ("top", "accounts")]
+    found = set().union(*(names.found(one.text) for one in sweep(ask("ada"), staff, ranges=("",))))
+    assert "alice" in found and "rrg-pi1_gpu" in found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": "alice"}', '{"alice": 1}', '[["x", "jobs of Alice"]]', '{"href": "/user/alice"}', '{"href": "/jobs?user=alice&a=b"}', '{"t": "/home/alice/run.sh"}',
+        '{"t": "al\\u0069ce"}', '{"t": "a&#108;ice"}', '{"href": "/job?x=%61lice"}', "user,cores\nalice,4\n", "<p>alice</p>", '{"text": "alice,bob"}', '{"t": "(alice)"}',
+        '{"t": "alice: 41234"}', '{"id": "41234"}', "job,cores\n#41234,4\n", '{"href": "/job/41234"}', '{"t": "job 41234, done"}',
+    ],
+)  # fmt: skip
+def test_a_planted_name_is_found(body: str) -> None:
+    assert Names(["alice"], [41234]).found(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"t": "malice"}', '{"t": "alices"}', '{"x": [41234, 412345]}', '{"bdata": "alice"}', '{"t": "1.41234"}', '{"t": "141234"}', '{"t": "41234.5"}',
+        "time,cores\n1,41234\n1,0.41234\n",
+    ],
+)
+def test_other_words_and_figures_are_not_taken_for_names(body: str) -> None:
+    assert Names(["alice"], [41234]).found(body) == set()
+
+
+@pytest.mark.parametrize("public", ["all", "status", "none"])
+def test_what_the_setting_closes_asks_to_sign_in(mariadb: Any, tmp_path: Path, public: str) -> None:
+    for made in standing_portal(mariadb, tmp_path, public):
+        nobody, alice = Asker(made, None), Asker(made, "alice")
+        open_keys = {page.key for page in public_pages(public)}
+        everywhere = {page.key for page in public_pages("all")}
+        assert open_keys == {"all": everywhere, "status": {"status"}, "none": set()}[public]
+        menu = nobody.get("/_dash-layout").text
+        for page in public_pages("all"):
+            shown = page.key in open_keys
+            assert ("Please sign in" in nobody.page(page.path).text) == (not shown)
+            assert (f'"href":"{page.path}"' in menu.replace("\\u002f", "/")) >= shown
+            assert "Please sign in" not in alice.page(page.path).text
+            for section in page.sections:
+                assert nobody.section(page, section, page.path).status_code in ((200, 401) if shown else (401,))
+                if section.access.key != "staff":
+                    assert alice.section(page, section, page.path).status_code == 200
+
+
+def standing_portal(mariadb: Any, folder: Path, public: str) -> Iterator[Dash]:
+    """A portal with this setting."""
+    with standing(mariadb, folder, f"slurm_public_{public}", (), site={"public": public}) as made:
+        yield made
