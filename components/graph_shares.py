@@ -13,6 +13,7 @@ from components.records import Figure
 HEIGHT = 280
 RING = 0.52  # a ring leaves room to tell the slices of a few percent apart
 DIGITS = 6
+SMALLEST = {"minsize": 10, "mode": "hide"}  # what does not fit is left to hovering, not written in letters nobody can read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +41,14 @@ def _marks(parts: Sequence[Part]) -> dict[str, Any]:
 def _page(height: int, legend: bool) -> dict[str, Any]:
     # a legend that stands beside the chart: the browser makes room only for those above it
     beside = {"orientation": "v", "x": 1, "xanchor": "left", "y": 0.5, "yanchor": "middle", "traceorder": "normal"}
-    return {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "height": height, "showlegend": legend, "legend": beside, "hovermode": "closest"}
+    return {"margin": {"l": 8, "r": 8, "t": 8, "b": 8}, "height": height, "showlegend": legend, "legend": beside, "hovermode": "closest", "uniformtext": SMALLEST}
 
 
 def pie(parts: Sequence[Part], *, unit: str, height: int = HEIGHT) -> Figure:
     """A ring of parts in their order, each with its share; the legend names them."""
     trace = {
         "type": "pie", "labels": [plain(part.name) for part in parts], "values": [_rounded(part.value) for part in parts], "hole": RING,
-        "sort": False, "direction": "clockwise", "textinfo": "percent", "textposition": "inside", "insidetextorientation": "horizontal",
+        "sort": False, "direction": "clockwise", "texttemplate": "%{percent:.0%}", "textposition": "inside", "insidetextorientation": "horizontal",
         "hovertemplate": f"%{{label}}: %{{value:,.3~f}} {plain(unit)}, %{{percent}}<extra></extra>", **_marks(parts),
     }  # fmt: skip
     return {"data": [trace], "layout": {**_page(height, True), "separators": f".{THIN}"}}

@@ -10,7 +10,7 @@ from dash import html
 from analysis.software import PROGRAM, UNACCOUNTED, UNIDENTIFIED
 from components import format as text
 from components import parts
-from components.charts.software import CORES, GPUS
+from components.charts.software import CORES, FIELD, GPUS
 from components.needs import PLAIN, needs_of
 from components.records import About, Block, Frames, Need, Page, Section
 from components.table import Column, table
@@ -75,9 +75,10 @@ PAGE = Page(
     description=N_("Which programs the cluster is used for"),
     sections=(
         Section(
-            key="cores", title=N_("CPU cores in use"), query=cores_query, access=PUBLIC_PAGES, eager=True, needs=NEEDS, panels=CORES,
+            key="cores", title=N_("CPU cores in use"), query=cores_query, access=PUBLIC_PAGES, eager=True, needs=NEEDS, panels=FIELD,
             blocks=(Block(key="tiles", title="", draw=draw_tiles, bare=True, height=150),),
         ),
+        Section(key="shares", title=N_("Programs and stacks"), query=cores_query, access=PUBLIC_PAGES, needs=NEEDS, panels=CORES),
         Section(key="gpus", title=N_("Allocated to GPU jobs"), query=gpus_query, access=PUBLIC_PAGES, needs=GPU_NEEDS, panels=GPUS),
         Section(
             key="programs", title=N_("All programs"), query=table_query, access=PUBLIC_PAGES, needs=(*NEEDS, *GPU_NEEDS),

@@ -31,6 +31,7 @@ USUAL = 6 * HOUR
 LONGEST = DAY  # programs by job come and go: a week of them is more than one question should read
 MOMENTS, GPU_MOMENTS = 36, 12  # looked at; what is allocated changes more slowly than what is busy
 KEPT_SECONDS = (60, 600)
+SHAPE = 2  # of what is kept: an older portal's answers may still lie in the cache
 
 
 def span(sources: Sources, viewer: Viewer, subject: Subject, now: int) -> tuple[int, int]:
@@ -52,7 +53,8 @@ def looked_at(settings: Settings, when: TimeRange, moments: int = MOMENTS) -> Ti
 def cores_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """Frames programs (analysis.software.by_program, the values called cores, cvmfs, elsewhere) and stacks (by_stack, cores).
 
-    attrs of both: from and to (UTC s), used (busy cores of all jobs, NaN where unknown). Unit: cores, means over that time.
+    attrs: from and to (UTC s), used (busy cores of all jobs, NaN where unknown), of programs order (the largest first). Unit: cores,
+    means over that time.
     """
     seen = looked_at(sources.settings, when)
     found = _kept(sources, viewer, software_batches.cores(sources.settings), seen, _cores)
@@ -60,10 +62,21 @@ def cores_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRa
 
 
 def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """Frames gpus (by_program, the value called gpus) and gpu_cores (called cores). Units: GPUs, cores; means over the time in attrs."""
+    """Frames gpus (by_program, the value called gpus) and gpu_cores (called cores). Units: GPUs, cores; means over the time in attrs.
+
+    attrs order: the programs that use most cores, as in cores_query: a program has one colour on the whole page.
+    """
     seen = looked_at(sources.settings, when, GPU_MOMENTS)
-    found = _kept(sources, viewer, software_batches.gpus(sources.settings), seen, _gpus)
-    return dict.fromkeys(("gpus", "gpu_cores"), found) if isinstance(found, TurtleError) else _written(found, seen)
+    calls: dict[str, Callable[[], Any]] = {
+        "cores": lambda: cores_query(sources, viewer, subject, when)["programs"],
+        "gpus": lambda: _kept(sources, viewer, software_batches.gpus(sources.settings), seen, _gpus),
+    }  # fmt: skip
+    both = sources.pool.gather(calls, sources.settings.prometheus.timeout_seconds + 1, "prometheus")
+    found, cores = both["gpus"], both["cores"]
+    if isinstance(found, TurtleError):
+        return dict.fromkeys(("gpus", "gpu_cores"), found)
+    order = cores.attrs.get("order", ()) if isinstance(cores, pd.DataFrame) else ()
+    return _written(found, seen, order=order)
 
 
 def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
@@ -99,7 +112,7 @@ def _kept(sources: Sources, viewer: Viewer, batch: Batch, seen: TimeRange, make:
     settings = sources.settings
     table = load_table(settings.overview.software_file)
     rules = hashlib.sha256(table.version.encode()).hexdigest()
-    key = ("software", batch.key, seen.start, seen.end, seen.points, site_filter(settings, batch.module), settings.metrics.recording_rules, rules)
+    key = ("software", SHAPE, batch.key, seen.start, seen.end, seen.points, site_filter(settings, batch.module), settings.metrics.recording_rules, rules)
     least, most = KEPT_SECONDS
     kept = min(max(seen.step(settings.exporter(batch.exporter).scrape_seconds), least), most)
 
@@ -145,6 +158,8 @@ def _cores(settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame]
     }
     for frame in frames.values():
         frame.attrs["used"] = used
+    programs = frames["programs"]
+    programs.attrs["order"] = tuple(programs.loc[programs["kind"] == software.PROGRAM, "program"])
     return frames
 
 
@@ -160,12 +175,12 @@ def _gpus(settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame] 
     return frames
 
 
-def _written(frames: dict[str, pd.DataFrame], seen: TimeRange) -> dict[str, pd.DataFrame]:
-    """Copies with the time they are about; an empty one says why."""
+def _written(frames: dict[str, pd.DataFrame], seen: TimeRange, **more: Any) -> dict[str, pd.DataFrame]:
+    """Copies with the time they are about."""
     shown = {}
     for key, frame in frames.items():
         shown[key] = frame.copy()
-        shown[key].attrs = {**frame.attrs, "from": seen.start, "to": seen.end}
+        shown[key].attrs = {**frame.attrs, "from": seen.start, "to": seen.end, **more}
     return shown
 
 

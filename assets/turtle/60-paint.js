@@ -9,6 +9,11 @@
     const n = parseInt(hex.slice(1), 16);
     return "rgba(" + [n >> 16, (n >> 8) & 255, n & 255, alpha].join(",") + ")";
   };
+  // white or near black, whichever is easier to read on a colour
+  const written = (hex) => {
+    const n = parseInt(hex.slice(1), 16), part = (at) => { const v = ((n >> at) & 255) / 255; return v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4); };
+    return 0.2126 * part(16) + 0.7152 * part(8) + 0.0722 * part(0) > 0.2 ? "#06131a" : "#ffffff";
+  };
   const points = (trace) => {
     const data = trace.z || trace.y;
     if (!data || !data.bdata) return Array.isArray(data) ? data.length : 0;
@@ -36,8 +41,9 @@
     if (meta.scale) { trace.colorscale = [[0, seen(T.css(meta.scale), 0.05)], [1, T.css(meta.scale)]]; return; }
     const names = Array.isArray(meta.color) ? meta.color : null;
     if (names && (trace.type === "pie" || trace.type === "treemap")) {
-      // lines in the colour of the card part the slices; what is written on them is as dark or light as each needs
+      // lines in the colour of the card part the slices; what is written on one is as dark or light as it needs
       trace.marker = Object.assign({}, trace.marker, { colors: names.map(T.css), line: { width: trace.type === "pie" ? 1.5 : 1, color: T.css("surface") } });
+      trace.textfont = { color: names.map((name) => (name === "surface" ? T.css("muted") : written(T.css(name)))) };
       if (trace.type === "treemap") trace.root = { color: "rgba(0,0,0,0)" };
       return;
     }
@@ -104,6 +110,18 @@
     if (columnsOf(document.querySelector(".tt-grid")) === 1) look.height += (rows - 1) * ROW; // beside each other all are of one height
     Object.assign(look.legend, { yref: "container", y: 1, yanchor: "top", maxheight: margin.t + 20 });
   }
+  // A ring's legend stands beside it; on a phone long names would leave no ring, so it goes below and gets its own room.
+  function below(drawn) {
+    const ring = drawn.data.find((trace) => trace.type === "pie"), look = drawn.layout;
+    if (!ring || !look.showlegend || !T.phone()) return;
+    const text = document.createElement("textarea");
+    ruler.font = "12px Inter, system-ui, sans-serif";
+    const widths = ring.labels.map((label) => { text.innerHTML = label; return ruler.measureText(text.value).width + MARK; });
+    const foot = 16 + ROW * legendRows(widths, room());
+    look.margin = Object.assign({}, look.margin, { b: foot, autoexpand: false });
+    look.height = 200 + foot;
+    Object.assign(look.legend, { orientation: "h", x: 0, yref: "container", y: 0, yanchor: "bottom" });
+  }
   const fonts = document.fonts && document.fonts.load ? document.fonts.load("500 12px Inter").catch(() => null) : Promise.resolve();
   async function paint(figure) {
     const none = window.dash_clientside.no_update;
@@ -112,6 +130,7 @@
     const drawn = { data: structuredClone(figure.data), layout: frame(structuredClone(figure.layout || {})) };
     drawn.data.forEach((trace) => { place(trace); colour(trace); });
     legend(drawn);
+    below(drawn);
     T.settle();
     return [drawn, "tt-plot"];
   }

@@ -35,17 +35,23 @@ def field_word(field: str) -> str:
     return _(FIELDS[field]) if field in FIELDS else ""
 
 
-def _slices(rows: Sequence[tuple[str, str, float]]) -> list[Part]:
-    """The largest rows (kind, name, value) in the palette's order, the others as one, then what has no name."""
+def _slices(rows: Sequence[tuple[str, str, float]], order: Sequence[str]) -> list[Part]:
+    """The largest rows (kind, name, value), the others as one, then what has no name; `order`: who has which colour."""
     named = sorted((row for row in rows if row[0] not in WORDS and row[2] > 0), key=lambda row: -row[2])
     shown, rest = named[:NAMED], named[NAMED:]
-    if len(rest) == 1:
-        shown, rest = named[: NAMED + 1], []
-    parts = [Part(name=name, value=value, role=f"s{place + 1}") for place, (_kind, name, value) in enumerate(shown)]
+    parts = [Part(name=name, value=value, role=role) for (_kind, name, value), role in zip(shown, _roles([row[1] for row in shown], order), strict=True)]
     if rest:
         parts.append(Part(name=_others(len(rest)), value=sum(row[2] for row in rest), role="s8"))
     nameless = [row for row in rows if row[0] in WORDS and row[2] > 0]
     return parts + [Part(name=word(kind, name), value=value, role=ROLES[kind], hatched=kind == UNACCOUNTED) for kind, name, value in nameless]
+
+
+def _roles(names: Sequence[str], order: Sequence[str]) -> list[str]:
+    """A colour for each name: of those in `order` always the same, of the others what is left."""
+    places = {name: place for place, name in enumerate((order or names)[:NAMED])}
+    # the colour of the smallest of them first: the largest is the one a reader remembers
+    free = iter(place for place in reversed(range(NAMED)) if place not in {places.get(name) for name in names})
+    return [f"s{(places[name] if name in places else next(free)) + 1}" for name in names]
 
 
 def _others(count: int) -> str:
@@ -55,7 +61,7 @@ def _others(count: int) -> str:
 def ring(frame: pd.DataFrame, about: About, *, value: str, unit: str, name: str = "program") -> Figure:
     """A ring of a column of programs or stacks."""
     rows = list(zip(frame["kind"], frame[name], frame[value].fillna(0.0), strict=True))
-    return graph_shares.pie(_slices(rows), unit=_(unit))
+    return graph_shares.pie(_slices(rows, frame.attrs.get("order", ())), unit=_(unit))
 
 
 def fields(frame: pd.DataFrame, about: About) -> Figure:
@@ -96,8 +102,10 @@ HELP_GPUS = N_(
     "them by their CPU time. “Unaccounted” are GPUs of jobs in which no program has had a minute of CPU time yet. A slice of a GPU counts as one."
 )
 HELP_GPU_CORES = N_("CPU cores allocated to jobs with GPUs, busy or not, shared among programs like the GPUs.")
-CORES = (
+FIELD = (
     Panel(key="fields", title=N_("CPU cores by field and program"), unit=N_("cores in use"), help=HELP, frame="programs", figure=fields, scope="cluster", wide=True),
+)  # fmt: skip
+CORES = (
     Panel(
         key="programs", title=N_("CPU cores by program"), unit=N_("cores in use"), help=HELP, frame="programs", scope="cluster",
         figure=partial(ring, value="cores", unit=N_("cores")),
