@@ -64,7 +64,7 @@ def _tile(row: dict[str, Any], key: str) -> Any:
         html.Div(moves(row)) if moves(row) else None,
         html.Div(_("files: %(share)s of %(all)s", share=text.percent(row["files_share"]), all=text.number(row["files"])))
         if row["files_share"] == row["files_share"] else None,
-        html.Div(said[:1].upper() + said[1:], className=f"tt-{tone}-text") if tone == "bad" else None,
+        html.Div(said[:1].upper() + said[1:], className="tt-bad-text") if tone == "bad" else None,
     ])  # fmt: skip
     label = html.A([row["fs"], " ", html.Span(KINDS[row["kind"]], className="tt-muted tt-small")], href=f"#{anchor(key)}", className="tt-link") if key else row["fs"]
     used = text.percent(row["share"])
@@ -133,14 +133,14 @@ def draw_head(frames: Frames, about: About) -> Any:
     tone, said = health(row)
     full = text.of(row["used"], row["size"], "B") if row["size"] == row["size"] else ""
     line = html.Span(" · ".join(part for part in (KINDS[row["kind"]], full, moves(row)) if part), className="tt-muted num")
-    title, badge = html.H2(row["fs"], className="tt-host-title"), parts.badge(said, tone) if tone else None
+    title, badge = html.H2(row["fs"], className="tt-host-title"), parts.badge(said[:1].upper() + said[1:], tone) if tone else None
     return html.Div([title, badge, line], className="tt-host-head")
 
 
 def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
     """The title, and as many sections as there are file systems."""
     title = _("File systems")
-    return title, html.H1(title), ("now", *(f"fs_{place + 1}" for place in range(how_many(sources, viewer, when))))
+    return title, html.Div(html.H1(title), className="tt-hero"), ("now", *(f"fs_{place + 1}" for place in range(how_many(sources, viewer, when))))
 
 
 HELP = N_(

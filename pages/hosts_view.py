@@ -64,7 +64,7 @@ def _memory(row: dict[str, Any]) -> Any:
 
 
 def _traffic(row: dict[str, Any]) -> Any:
-    return html.Span([html.Span(["↓", bits(row["in"])]), " ", html.Span(["↑", bits(row["out"])])], className="num", title=row["device"])
+    return html.Span([html.Span(["↓ ", bits(row["in"])]), "  ", html.Span(["↑ ", bits(row["out"])])], className="num", title=row["device"])
 
 
 def _link(row: dict[str, Any]) -> Any:
@@ -105,10 +105,10 @@ def _sentence(frame: pd.DataFrame, about: About, which: str) -> Any:
         states = frame.set_index("host")["state"]
         name = html.B(hosts_query.title_of(about.settings, free))
         words = _("has most to spare now.") if states[free] != BUSY else _("is the least busy; all are busy now.")
-        said.append(html.Div([parts.icon("check-circle-fill"), name, " ", words], className="tt-good tt-host-line"))
+        said.append(html.Div([parts.icon("check-circle-fill"), name, " ", words], className="tt-host-line tt-host-free"))
     if silent:
         words = _("No answer from %(hosts)s: down, or its monitoring is.", hosts=", ".join(silent))
-        said.append(html.Div([parts.icon("exclamation-octagon-fill"), words], className="tt-bad tt-host-line"))
+        said.append(html.Div([parts.icon("exclamation-octagon-fill"), words], className="tt-host-line tt-host-silent"))
     return html.Div(said, className="tt-host-lines") if said else None
 
 
@@ -157,7 +157,7 @@ def head_of(which: str, title: str, none: str) -> Callable[..., Any]:
 
     def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
         count = len(hosts_of(sources.settings, which))
-        above = html.H1(_(title))
+        above = html.Div(html.H1(_(title)), className="tt-hero")
         if not count:
             return _(title), html.Div([above, html.Div(parts.empty(_(none), "plug"), className="tt-card")]), ()
         own = tuple(f"host_{place + 1}" for place in range(min(count, SHOWN)))

@@ -10,10 +10,12 @@ from components.charts.common import largest, mirrored
 from components.needs import PLAIN, needs_of
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from core.units import DAY
 from datasources.prometheus import fs_batches
 from datasources.prometheus.job_frames import part
 
 EXPORTER = Need(kind="exporter", name="lustre_exporter")
+MILLION = 1_000_000
 NAMED = 10  # kinds of operations with a name of their own; the rest is "other"
 
 
@@ -40,7 +42,7 @@ def metadata(frame: pd.DataFrame, about: About) -> Figure:
 def _filled(frame: pd.DataFrame, about: About, unit: str) -> Figure:
     """What is used, with the whole as top and limit."""
     used, size = part(frame, what="used"), part(frame, what="size")
-    if used.columns.empty:
+    if used.columns.empty or not used.notna().any(axis=None):
         return graph.figure([], unit=unit, about=about)
     step = frame.attrs.get("step")
     whole = size.iloc[:, 0].copy()
@@ -50,7 +52,9 @@ def _filled(frame: pd.DataFrame, about: About, unit: str) -> Figure:
     done = graph.figure([trace], unit=unit, about=about, y_max=top, limit=whole, limit_name=_("size"))
     start, end = frame.attrs.get("from"), frame.attrs.get("to")
     if start is not None and end is not None:
-        done["layout"]["xaxis"]["range"] = [start * 1000, end * 1000]
+        # metrics may be kept for less time than is asked: the chart begins where they do
+        first = int(used.iloc[:, 0].first_valid_index().timestamp())
+        done["layout"]["xaxis"]["range"] = [max(start, min(first, end - DAY)) * 1000, end * 1000]
     return done
 
 
@@ -61,7 +65,12 @@ def space(frame: pd.DataFrame, about: About) -> Figure:
 
 def inodes(frame: pd.DataFrame, about: About) -> Figure:
     """Inodes used, with all there are as limit."""
-    return _filled(frame, about, "")
+    most = float(np.nanmax(frame.to_numpy(dtype=float))) if frame.notna().any(axis=None) else 0.0
+    if most < MILLION * 10:
+        return _filled(frame, about, "")
+    millions = frame / MILLION
+    millions.attrs = dict(frame.attrs)
+    return _filled(millions, about, "M")
 
 
 PANELS = (

@@ -81,18 +81,16 @@ def _titles(frame: pd.DataFrame, about: About) -> list[str]:
     return [known[host].title or host if host in known else host for host in frame.columns.get_level_values("node")]
 
 
-def _shown(frame: pd.DataFrame, about: About, unit: str, top: float | None = None, limit: float | None = None) -> Figure:
-    return many(frame, about, unit, _titles(frame, about), top=top, limit=limit)
-
-
 def cpu_all(frame: pd.DataFrame, about: About) -> Figure:
     """Share of each host's threads that compute."""
-    return _shown(frame, about, "share", 1.0)
+    return many(frame, about, "share", _titles(frame, about), top=1.0)
 
 
 def load_all(frame: pd.DataFrame, about: About) -> Figure:
     """Load of each host for each of its threads."""
-    return _shown(frame, about, "", limit=1.0)
+    if frame.shape[1] > graph.MAX_SERIES:
+        return many(frame, about, "", _titles(frame, about))
+    return graph.figure(graph.lines(frame, _titles(frame, about)), unit="", about=about, limit=1.0, limit_name=_("one each"))
 
 
 def network_all(frame: pd.DataFrame, about: About) -> Figure:

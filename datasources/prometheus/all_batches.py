@@ -9,6 +9,8 @@ from datasources.prometheus import (
     cloud_batches,
     cloud_project_batches,
     cluster_batches,
+    fs_batches,
+    host_batches,
     job_batches,
     job_batches_node,
     job_batches_user,
@@ -26,7 +28,8 @@ from datasources.prometheus.batch import Batch
 def all_batches(settings: Settings) -> tuple[Batch, ...]:
     """The batches of all modules that are switched on."""
     status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED, *narrow_batches.all_of(settings)) if settings.module_on("status") else ()
-    overview = software_batches.all_of(settings) if settings.module_on("overview") else ()
+    shown = (software_batches, fs_batches, *((host_batches,) if settings.overview.login_nodes or settings.overview.transfer_nodes else ()))
+    overview = tuple(batch for module in shown for batch in module.all_of(settings)) if settings.module_on("overview") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
     people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
