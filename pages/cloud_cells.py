@@ -55,7 +55,7 @@ def held(row: dict[str, Any], kind: str, unit: str = "") -> Any:
     used, running, quota = (float(row.get(f"{kind}_{what}", math.nan)) for what in ("used", "running", "quota"))
     if not any(value == value for value in (used, running, quota)):
         return html.Span(fmt.NONE, title=_("not known"))
-    base = _("of %(quota)s", quota=amount(quota, unit)) if quota == quota and quota != math.inf else ""
+    base = "" if quota != quota else _("· no limit") if quota == math.inf else _("of %(quota)s", quota=amount(quota, unit))
     here = known(running, used)
     words = [amount(here, unit) if here == here else fmt.NONE, base]
     if used == used and running == running:

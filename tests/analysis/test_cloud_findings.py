@@ -132,6 +132,6 @@ def test_each_rule_can_be_said_with_its_numbers() -> None:
     gap = "\u00a0"
     assert plain(judge(cases[2], SETTINGS)[0]) == (
         "It needs fewer cores and less memory.",
-        f"1.5 of 8 cores held 95 % of the time, the peak of memory was 6{gap}GiB of 32{gap}GiB. 14{gap}d of the last 14 days are known.",
+        f"1.5 of 8 cores were enough for 95 % of the time, the peak of memory was 6{gap}GiB of 32{gap}GiB. 14{gap}d of the last 14 days are known.",
         f"c2-8 would hold it: 2 cores and 8{gap}GiB, a quarter more than it used. Resize it when it may be restarted.",
     )
