@@ -116,6 +116,47 @@ class Hum:
         return np.maximum(self.mean * (integral(times) - integral(since)), 0)
 
 
+GUST_SECONDS = (1200, 5400)  # how long people's programs run where they sign in
+SELDOM = 0.75  # of the spans nobody runs anything out of the ordinary
+WORKING = (7, 19)  # hours of the day, UTC
+QUIET = 0.2  # of the rest
+
+
+@dataclass(frozen=True)
+class Gusts(Hum):
+    """A hum with spells of more on top, up to `top` in each of GUST_SECONDS, oftener in working hours; its integral is as closed."""
+
+    top: float = 0.0
+
+    def rate(self, times: np.ndarray) -> np.ndarray:
+        """The rate at each time, in the mean's unit."""
+        return super().rate(times) + sum(self._heights(span, np.floor(times / span).astype(np.int64)) for span in GUST_SECONDS)
+
+    def total(self, times: np.ndarray, since: float | np.ndarray) -> np.ndarray:
+        """The integral of the rate from `since`, the same for all, to each time."""
+        found = super().total(times, since)
+        first = float(np.min(since))
+        for span in GUST_SECONDS:
+            spans = np.arange(int(first // span), int(times[-1] // span) + 1)
+            sums = np.concatenate([[0.0], np.cumsum(self._heights(span, spans))]) * span
+            edges = np.append(spans, spans[-1] + 1) * float(span)
+            found = found + np.interp(times, edges, sums) - np.interp(first, edges, sums)
+        return found
+
+    def _heights(self, span: int, spans: np.ndarray) -> np.ndarray:
+        drawn = np.maximum(_drawn(self.seed + span, spans) - SELDOM, 0) / (1 - SELDOM)
+        hours = spans * span % DAY / 3600
+        return self.top * drawn * np.where((hours >= WORKING[0]) & (hours < WORKING[1]), 1.0, QUIET)
+
+
+def _drawn(seed: int, places: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each place, the same in every process (splitmix64)."""
+    mixed = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed * 0xBF58476D1CE4E5B9 % (1 << 64))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(float) / float(1 << 53)
+
+
 @lru_cache(maxsize=8192)
 def _waves(seed: int, daily: float) -> tuple[tuple[float, float, float], ...]:
     """Part of the mean, period in seconds and phase of each wave of a hum."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from demo.model import Node, Plan
-from demo.series import Boots, Hum, seed_of
+from demo.series import Boots, Gusts, Hum, seed_of
 from demo.series_share import FLOWS, WATTS, ShareTable, Tables, cards, gpu_model, idle_beneath
 
 SLACK = 1800  # seconds a reader's clock may step back
@@ -22,6 +22,7 @@ GROUND_FLOWS = {  # bytes/s by node kind: Ethernet in, out, InfiniBand in, out, 
 }
 QUIET_FLOWS = (4e3, 6e3, 2e3, 2e3, 500.0, 9e3, 4e7, 2e7)
 GROUND_BUSY = {"login": 0.12, "transfer": 0.2, "hypervisor": 0.42, "mds": 0.08, "oss": 0.1}
+GUSTS = {"login": 0.22, "transfer": 0.14}  # share of the cores a spell of work takes at most
 GROUND_MEMORY = 3 * 2**30
 
 
@@ -39,9 +40,15 @@ class NodeLoad:
         self.starts, self.ends = tables.starts[self.numbers], tables.ends[self.numbers]
         seed = seed_of(plan.seed, node.name)
         busy = GROUND_BUSY.get(node.kind, 0.004)
-        self.busy = Hum(busy, seed, 0.5 if node.kind in SERVICE else 0.1)
         flows = GROUND_FLOWS.get(node.kind, QUIET_FLOWS)
-        self.flows = [Hum(mean, seed + 1 + place) for place, mean in enumerate(flows)]
+        if node.kind in GUSTS:
+            # people prefer one of two: its name is easier to remember
+            part = 0.6 + seed % 7 / 6
+            self.busy: Hum = Gusts(busy * part / 1.6, seed, 0.4, GUSTS[node.kind])
+            self.flows: list[Hum] = [Gusts(mean * part / 2, seed + 1 + place, 0.4, 2 * mean) for place, mean in enumerate(flows)]
+        else:
+            self.busy = Hum(busy, seed, 0.5 if node.kind in SERVICE else 0.1)
+            self.flows = [Hum(mean, seed + 1 + place) for place, mean in enumerate(flows)]
         self.weights = np.random.default_rng(seed).uniform(0.6, 1.4, node.cores)
         self._reset(-1.0)
 

@@ -11,7 +11,7 @@ import pytest
 from demo.behaviour import profile
 from demo.model import BUCKET, Plan
 from demo.plan import make_plan
-from demo.series import raw_begin
+from demo.series import Gusts, Hum, raw_begin
 from demo.series_catalog import Catalog
 
 NOW = 1_795_366_000
@@ -113,3 +113,15 @@ def test_counters_go_on_from_what_was_kept(plan: Plan, tmp_path: Path) -> None:
     )
     (tmp_path / "totals").write_bytes(b"torn")
     Catalog(plan, profile).load(tmp_path / "totals")
+
+
+def test_gusts_add_up_to_their_counter_wherever_one_begins_to_ask() -> None:
+    gusts, calm = Gusts(0.1, 12345, 0.4, 0.2), Hum(0.1, 12345, 0.4)
+    first = NOW // 60 * 60
+    times = np.arange(first, first + 2 * 86400, 60.0)
+    begin = NOW - 3 * 86400.0
+    total, more = gusts.total(times, begin), gusts.rate(times) - calm.rate(times)
+    # spells begin and end on whole minutes: each minute's growth beyond the hum's is the height at its beginning
+    np.testing.assert_allclose(np.diff(total - calm.total(times, begin)) / 60, more[:-1], atol=1e-8)
+    np.testing.assert_allclose(total[700:], gusts.total(times[700:], begin))
+    assert abs(more.min()) < 1e-12 and 0.1 < more.max() < 0.4 and 0.2 < (more > 1e-9).mean() < 0.7
