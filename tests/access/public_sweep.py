@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +17,7 @@ from core.viewer import as_set
 from pages.registry import all_pages
 from tests.access.asker import walk
 
+ROOT = Path(__file__).resolve().parents[2]
 RANGES = ("", "from=now-1h&to=now", "from=now-7d&to=now")
 # addresses that are no page's: errors, the frame and its parts, search, and whatever else a portal serves
 OTHERS = (
@@ -123,6 +126,16 @@ def texts(body: str) -> list[str]:
         # CSV and HTML: cells and words; a number alone in a cell is a figure
         found = [cell for line in body.splitlines() for cell in line.split(",") if not re.fullmatch(r"\s*-?[0-9.]+(e[+-]?[0-9]+)?\s*", cell)]
     return [*found, *{unescape(unquote(one)) for one in found if "%" in one or "&" in one}]
+
+
+def vocabulary() -> str:
+    """Every sentence the portal's code may say, as JSON: what is translated, and the titles of its records."""
+    found = []
+    for path in sorted(one for folder in ("components", "pages", "analysis") for one in (ROOT / folder).rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_", "N_", "ngettext"):
+                found += [part.value for part in call.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return json.dumps(found)
 
 
 def _any(names: Iterable[str], before: str, after: str) -> re.Pattern[str] | None:

@@ -12,10 +12,9 @@ from sqlalchemy import create_engine, text
 
 from pages.registry import all_pages
 from tests.access import public_sweep
-from tests.access.asker import Asker, portal_of
+from tests.access.asker import Asker
 from tests.access.conftest import standing
 from tests.access.public_sweep import Names, public_pages, sweep
-from tests.shell import fakes
 
 pytestmark = pytest.mark.services
 # short words that Slurm itself puts into each database
@@ -39,18 +38,8 @@ def world(portal: Dash, mariadb: Any) -> dict[str, set[str]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What a portal that reads nothing says: its own words, which may also be the names of jobs."""
-    folder = tmp_path_factory.mktemp("words")
-    sources = fakes.sources_for(fakes.settings_for(folder))
-    asker = Asker(portal_of(sources.settings, sources), None)
-    yield "\n".join(heard.text for heard in (*sweep(asker, public_pages(), ranges=("",)), *public_sweep.others(asker)))
-    sources.close()
-
-
-def test_the_public_reads_no_name(ask: Callable[[str | None], Asker], world: dict[str, set[str]], words: str) -> None:
-    plain = Names(world["job names"]).found(words)
+def test_the_public_reads_no_name(ask: Callable[[str | None], Asker], world: dict[str, set[str]]) -> None:
+    plain = Names(world["job names"]).found(public_sweep.vocabulary())
     assert len(plain) <= 3, "too many job names are words of the portal: the test would be blind"
     looked_for = Names({*world["users"], *world["accounts"], *world["paths"], *(name for name in world["job names"] if name.lower() not in plain)}, world["ids"])
     heard = [*sweep(ask(None), public_pages()), *public_sweep.others(ask(None))]
