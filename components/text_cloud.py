@@ -17,7 +17,10 @@ def _size(numbers: Mapping[str, Any]) -> str:
 
 def _used(numbers: Mapping[str, Any]) -> str:
     if numbers["peak_bytes"] != numbers["peak_bytes"]:
-        return N_("%(used_cores)s of %(cores)s cores were enough for 95 %% of the time; its memory is not measured. %(known_seconds)s of the last %(days)s days are known.")
+        return N_(
+            "%(used_cores)s of %(cores)s cores were enough for 95 %% of the time; its memory is not measured. "
+            "%(known_seconds)s of the last %(days)s days are known."
+        )
     return N_(
         "%(used_cores)s of %(cores)s cores were enough for 95 %% of the time, the peak of memory was %(peak_bytes)s of %(memory_bytes)s. "
         "%(known_seconds)s of the last %(days)s days are known."
