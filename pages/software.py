@@ -44,7 +44,7 @@ def draw_tiles(frames: Frames, about: About) -> Any:
         parts.tile(_("From CVMFS"), text.percent(cvmfs / told), share=cvmfs / told, note=_("of what programs are known to use")) if cvmfs > 0 else None,
     )  # fmt: skip
     attrs = frame.attrs
-    said = [_("Means from"), " ", text.moment(attrs["from"]), " ", _("to"), " ", text.moment(attrs["to"]), ". ", said_span(attrs, about.when)]
+    said = [_("Means from"), " ", text.moment(attrs["from"]), " ", _("to"), " ", text.moment(attrs["to"]), ". ", said_span(about.when)]
     return html.Div([tiles, html.P(said, className="tt-narrow-note")])
 
 

@@ -184,7 +184,7 @@ def _written(frames: dict[str, pd.DataFrame], seen: TimeRange, **more: Any) -> d
     return shown
 
 
-def said_span(attrs: dict[str, Any], when: TimeRange) -> str:
+def said_span(when: TimeRange) -> str:
     """Whether less than the range asked for is shown, in a sentence; "" if not."""
     if when.span <= LONGEST:
         return ""

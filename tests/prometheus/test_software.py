@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import orjson
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -22,6 +24,7 @@ from datasources.prometheus.client import recording
 from datasources.sources import Sources
 from pages import software as page
 from pages import software_query as query
+from tests.prometheus.fake_server import Fake, reply
 
 pytestmark = pytest.mark.services
 START, HOUR = 1_794_996_000, 3600
@@ -174,7 +177,7 @@ def test_a_long_range_reads_its_last_day(sources: Sources) -> None:
     week = replace(WHEN, start=END - 7 * 24 * HOUR)
     seen = query.looked_at(sources.settings, week)
     assert seen.end - seen.start <= 24 * HOUR and END - seen.end < HOUR
-    assert query.said_span({}, week) and not query.said_span({}, WHEN)
+    assert query.said_span(week) and not query.said_span(WHEN)
     frames = query.cores_query(sources, PUBLIC, CLUSTER, week)
     assert by(frames["programs"], "cores")["LAMMPS"] == pytest.approx(4, rel=0.01)
 
@@ -218,6 +221,17 @@ def test_without_gpus_the_rest_stays(filled: str, sources_of: Callable[..., Sour
     assert frame["gpus"].isna().all() and frame["cores"].notna().all()
     about = About(viewer=PUBLIC, subject=CLUSTER, when=WHEN, settings=sources.settings, frames={"table": frame})
     assert "Cores of GPU jobs" not in str(page.draw_table({"table": frame}, about))
+
+
+def test_ten_thousand_executables_are_one_small_answer(fake: Fake, sources_of: Callable[..., Sources]) -> None:
+    """More series than a chart may have: they are added up by program before anything is kept for a page."""
+    series = [{"metric": {"what": "cores", "exe": f"/home/u{n}/run{n}/x{n % 50}/gmx{n}" if n % 2 else f"/home/u{n}/own{n}"}, "value": [END, "25"]} for n in range(10_000)]
+    series += [{"metric": {"what": what}, "value": [END, value]} for what, value in (("used", "500000"), ("used_at", "25"), ("seen_at", "25"))]
+    fake.say(reply(orjson.dumps({"status": "success", "data": {"resultType": "vector", "result": series}})))
+    frames = query.cores_query(sources_of(fake.url, clock=lambda: END), PUBLIC, CLUSTER, WHEN)
+    assert by(frames["programs"], "cores") == pytest.approx({"GROMACS": 5000, "unidentified": 5000, "unaccounted": 10_000})
+    assert len(pickle.dumps(frames)) < 20_000
+    assert len(fake.seen) == 1
 
 
 def test_many_programs_are_few_slices_and_the_sum_stays() -> None:
