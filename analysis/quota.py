@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from core.settings import Area
+from datasources.quota_holdings import Holding, holdings
 
+__all__ = ["Holding", "holdings", "limit_of", "limits", "quotas", "state", "worst"]
 OVER, NEAR, OK, NO_LIMIT, SMALL, UNKNOWN = "over", "near", "ok", "no_limit", "small", "unknown"
 WORST_FIRST = (OVER, NEAR, OK, NO_LIMIT, SMALL, UNKNOWN)
 KINDS = ("bytes", "files")
@@ -21,20 +21,6 @@ COLUMNS = (
     "area", "label", "owner", "bytes_used", "bytes_limit", "bytes_share", "bytes_state", "files_used", "files_limit", "files_share",
     "files_state", "state",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Holding:
-    """A quota somebody has: in which area (its name in the settings), at which path, under which label and name."""
-
-    area: str
-    path: str
-    label: str
-    owner: str
-
-    def key(self, kind: str) -> tuple[str, str, str, str]:
-        """Where its figure stands among those measured: (kind, path, label, owner)."""
-        return kind, self.path, self.label, self.owner
 
 
 def limit_of(value: Any) -> float:
@@ -56,23 +42,6 @@ def limits(allocations: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], di
             more = limit_of(one.get(kind))
             have[kind] = more if math.isnan(have[kind]) else have[kind] if math.isnan(more) else have[kind] + more
     return found
-
-
-def holdings(
-    areas: Mapping[str, Area], person: str, accounts: Iterable[str], allocations: Iterable[Mapping[str, Any]]
-) -> tuple[Holding, ...]:
-    """A person's quotas in the order of the settings' areas: one's own where quotas are by user, else one an account.
-
-    To the person's accounts come names that the hook gives for that area.
-    """
-    given: dict[str, list[str]] = {}
-    for one in allocations:
-        given.setdefault(one["kind"], []).append(one["name"])
-    found: list[Holding] = []
-    for name, area in areas.items():
-        owners = [person] if area.label == "user" else list(dict.fromkeys([*given.get(name, []), *sorted(accounts)]))
-        found += [Holding(area=name, path=area.path, label=area.label, owner=owner) for owner in owners if owner]
-    return tuple(found)
 
 
 def state(used: float | None, limit: float | None, near_share: float, *, others_known: bool = True) -> str:

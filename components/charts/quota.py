@@ -59,3 +59,7 @@ PANELS = (
         help=N_("Number of files over the last 90 days, or over the range chosen. The dotted line is the quota as it is now."),
     ),
 )  # fmt: skip
+OVER_RANGE = (
+    replace(PANELS[0], help=N_("Bytes used over the range chosen. The dotted line is the quota as it is now.")),
+    replace(PANELS[1], help=N_("Number of files over the range chosen. The dotted line is the quota as it is now.")),
+)

@@ -10,6 +10,7 @@ from datasources.prometheus import (
     cloud_project_batches,
     cluster_batches,
     fs_batches,
+    gpfs_batches,
     host_batches,
     job_batches,
     job_batches_node,
@@ -31,7 +32,7 @@ def all_batches(settings: Settings) -> tuple[Batch, ...]:
     shown = (software_batches, fs_batches, *((host_batches,) if settings.overview.login_nodes or settings.overview.transfer_nodes else ()))
     overview = tuple(batch for module in shown for batch in module.all_of(settings)) if settings.module_on("overview") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()
-    people = quota_batches.all_of(settings) if settings.module_on("usersummary") else ()
+    people = (*quota_batches.all_of(settings), *gpfs_batches.all_of(settings)) if settings.module_on("usersummary") or settings.module_on("quotas") else ()
     accounts = (*account_batches.all_of(settings), *account_now_batches.all_of(settings)) if settings.module_on("accountstats") else ()
     node = (*node_batches.all_of(settings), *nodes_batches.all_of(settings)) if settings.module_on("nodes") else ()
     top = top_batches.all_of(settings) if settings.module_on("top") else ()

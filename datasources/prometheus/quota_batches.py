@@ -21,7 +21,7 @@ SCRAPES = 3  # a figure so many scrapes old still counts: quotas are looked at s
 
 def _paths(settings: Settings) -> dict[str, tuple[str, ...]]:
     """{label: paths of the areas whose quotas carry it}."""
-    areas = settings.storage.areas.values()
+    areas = [area for area in settings.storage.areas.values() if area.source == EXPORTER]
     return {label: tuple(dict.fromkeys(area.path for area in areas if area.label == label)) for label in LABELS}
 
 
@@ -87,4 +87,4 @@ def known(frame: pd.DataFrame) -> dict[tuple[str, str, str], bool]:
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
-    return (now(settings), trend(settings)) if settings.storage.areas else ()
+    return (now(settings), trend(settings)) if any(_paths(settings).values()) else ()

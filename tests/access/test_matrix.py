@@ -41,6 +41,7 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "node": ("/node/h1", frozenset({"owner", "staff"})),
     "nodes": ("/nodes?user=alice", frozenset({"staff"})),  # node names and counts only; others see where their own jobs run
     "user": ("/user/alice", frozenset({"owner", "staff"})),
+    "quotas": ("/quotas?user=alice", frozenset({"owner", "staff"})),
     "accounts": ("/accounts", frozenset()),  # holds nothing of a job: rrg-pi1_gpu is alice's and bob's
     "account": ("/account/rrg-pi1_gpu?view=jobs", frozenset({"owner", "staff", "coordinator of this account", "coordinator of the account above"})),
     **{page: (path, frozenset({"staff"})) for page, path in (
@@ -54,7 +55,7 @@ PLACES: dict[str, tuple[str, frozenset[str]]] = {
 # pages whose tables name people and no jobs: what staff read there instead of alice's word
 SEEN = {
     "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
-    "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&", "cloud": "lab1", "cloud_project": "lab1", "cloud_instance": "lab1",
+    "quotas": "Quotas", "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&", "cloud": "lab1", "cloud_project": "lab1", "cloud_instance": "lab1",
 }  # fmt: skip
 OPEN_PAGES = {"status", "software", "filesystems", "logins", "transfers"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have lists of accounts and nodes

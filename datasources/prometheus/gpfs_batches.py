@@ -1,0 +1,91 @@
+"""Quotas as GPFS itself reports them: used, soft and hard limits and what is in doubt, by uid, gid or fileset. One request for all areas."""
+
+from __future__ import annotations
+
+from core.settings import Area, Settings
+from datasources.prometheus.batch import Batch, Grid, Target
+from datasources.prometheus.job_batches import labelled
+from datasources.prometheus.promql import matcher, selector
+
+EXPORTER = "gpfs_exporter"
+SCRAPES = 3  # a figure so many scrapes old still counts: quotas are looked at seldom
+WHO = {"user": "user", "group": "group", "project": "group", "fileset": "fileset"}  # label of an area → what GPFS calls it
+# what is asked → the end of the metric's name; quota is the soft limit, limit the hard one, each 0 for none
+PARTS = {
+    f"{kind}{end}": f"{part}_{kind}" for kind in ("bytes", "files") for end, part in (("", "used"), ("_limit", "quota"), ("_hard", "limit"), ("_doubt", "in_doubt"))
+}
+USED = ("bytes", "files")
+LEVELS = ("what", "who", "id", "fs", "fileset")
+
+
+def metric(who: str, what: str) -> str:
+    """The metric of one figure: gpfs_user_used_bytes."""
+    return f"gpfs_{who}_{PARTS[what]}"
+
+
+def areas_of(settings: Settings) -> tuple[Area, ...]:
+    """The areas that GPFS measures."""
+    return tuple(area for area in settings.storage.areas.values() if area.source == "gpfs")
+
+
+def place(area: Area) -> tuple[str, str, str]:
+    """(who, fs, fileset) of an area's figures; fileset "" for quotas of the whole file system, and of filesets themselves."""
+    who = WHO[area.label]
+    return who, area.fs, area.fileset if who != "fileset" else ""
+
+
+def _one(area: Area, what: str, ids: tuple[str, ...], grid: Grid, site: str) -> str:
+    who, fs, fileset = place(area)
+    matchers = [matcher("fs", fs), *([matcher("fileset", fileset)] if fileset else []), matcher(who, ids) if ids else who + '!=""']
+    latest = f"last_over_time({selector(metric(who, what), site, *matchers)}[{SCRAPES * grid.scrape}s])"
+    # of several filesets where none is named: the largest figure
+    by = ", ".join(dict.fromkeys([who, "fs", *(["fileset"] if fileset else [])]))
+    found = f'label_replace(max by ({by}) ({latest}), "id", "$1", "{who}", "(.*)")'
+    return labelled(f'label_replace(max by (id, fs{", fileset" if fileset else ""}) ({found}), "who", "{who}", "", "")', what)
+
+
+def _parts(settings: Settings, target: Target, grid: Grid, site: str, whats: tuple[str, ...]) -> list[str]:
+    ids = {"user": target.users, "group": target.accounts, "fileset": target.projects}
+    areas = {place(area): area for area in areas_of(settings)}
+    return [_one(area, what, ids[who], grid, site) for (who, *_rest), area in areas.items() if ids[who] for what in whats]
+
+
+def _batch(settings: Settings, key: str, whats: tuple[str, ...], *, instant: bool) -> Batch:
+    whos = tuple(dict.fromkeys(WHO[area.label] for area in areas_of(settings))) or ("user",)
+    return Batch(
+        key=key, exporter=EXPORTER, metrics=tuple(metric(who, what) for who in whos for what in whats), levels=LEVELS,
+        expr=lambda target, grid, site: " or ".join(_parts(settings, target, grid, site, whats)) or "vector(0) < 0",
+        merge="max", instant=instant, module="usersummary",
+    )  # fmt: skip
+
+
+def now(settings: Settings) -> Batch:
+    """Used, limits and doubt now. Levels: what (bytes, files, and each with _limit, _hard, _doubt), who (user, group, fileset), id (uid,
+    gid or the fileset's name), fs, fileset. Target: users are uids, accounts gids, projects filesets, all as texts. Instant."""
+    return _batch(settings, "gpfs_now", tuple(PARTS), instant=True)
+
+
+def trend(settings: Settings) -> Batch:
+    """Bytes and files used over time, in the same levels."""
+    return _batch(settings, "gpfs_trend", USED, instant=False)
+
+
+def full(settings: Settings, share: float) -> Batch:
+    """Everybody who uses at least `share` of a soft limit, at any area: what is bytes or files, and each with _limit. Instant."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        found = []
+        for area in {place(area): area for area in areas_of(settings)}.values():
+            for what in USED:
+                used, limit = (_one(area, one, (), grid, site) for one in (what, f"{what}_limit"))
+                on = "on (who, id, fs, fileset)"
+                found += [f"({used}) >= {on} (({limit}) > 0) * {share}", f"({limit}) > 0 and {on} ({used}) >= {on} ({limit}) * {share}"]
+        return " or ".join(f"({one})" for one in found) or "vector(0) < 0"
+
+    batch = _batch(settings, "gpfs_full", (*USED, *(f"{what}_limit" for what in USED)), instant=True)
+    return Batch(**{**vars(batch), "expr": expr})
+
+
+def all_of(settings: Settings) -> tuple[Batch, ...]:
+    """Every batch of this module, for `python app.py check`."""
+    return (now(settings), trend(settings), full(settings, settings.storage.near_share)) if areas_of(settings) else ()

@@ -1,0 +1,104 @@
+"""Which quotas a person has, by the site's areas and what its hook says they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.errors import NoData, Why
+from core.settings import Area
+from core.viewer import Viewer
+from datasources.slurm.ownership import database
+from datasources.slurm.people import uids_of
+from datasources.slurm.person import check, person
+from datasources.sources import Sources
+
+GROUPS = ("project", "group")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding:
+    """A quota somebody has: in which area (its name in the settings), at which path, under which label and name.
+
+    `number`: the uid or gid, where known. `personal`: of a group of one person. `person`: who asks for it, or is asked about.
+    """
+
+    area: str
+    path: str
+    label: str
+    owner: str
+    number: int | None = None
+    source: str = "lfs_quota"
+    personal: bool = False
+    title: str = ""
+    person: str = ""
+
+    def key(self, kind: str) -> tuple[str, str, str, str]:
+        """Where its figure stands among those measured: (kind, path, label, owner)."""
+        return kind, self.path, self.label, self.owner
+
+
+def place_of(name: str, area: Area) -> str:
+    """Where an area's figures stand: lfs_quota's path; of other back ends, which know none, the area's own name."""
+    return area.path if area.source == "lfs_quota" else f"{area.source}:{name}"
+
+
+def holdings(
+    areas: Mapping[str, Area], person: str, accounts: Iterable[str], allocations: Iterable[Mapping[str, Any]]
+) -> tuple[Holding, ...]:
+    """A person's quotas in the order of the settings' areas: one's own where quotas are by user, else one an account.
+
+    To the names that the hook gives for an area come the person's accounts where lfs_quota names owners; the other back ends
+    know groups by number, which only the hook can tell.
+    """
+    given: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for one in allocations:
+        given.setdefault(one["kind"], {}).setdefault(one["name"], one)
+    found: list[Holding] = []
+    for name, area in areas.items():
+        told = given.get(name, {})
+        theirs = sorted(accounts) if area.source == "lfs_quota" else []
+        owners = [person] if area.label == "user" else list(dict.fromkeys([*told, *theirs]))
+        found += [_holding(name, area, owner, told.get(owner, {}), person) for owner in owners if owner]
+    return tuple(found)
+
+
+def _holding(name: str, area: Area, owner: str, told: Mapping[str, Any], person: str) -> Holding:
+    number = told.get("id")
+    return Holding(
+        area=name, path=place_of(name, area), label=area.label, owner=owner, source=area.source, person=person,
+        number=number if isinstance(number, int) and not isinstance(number, bool) else None,
+        personal=told.get("personal") is True, title=str(told.get("title") or ""),
+    )  # fmt: skip
+
+
+def accounts_of(sources: Sources, viewer: Viewer, name: str) -> tuple[str, ...]:
+    """The person's accounts: the viewer's own as the hooks made them, of others as Slurm has them. None without accounting."""
+    if name == viewer.name:
+        return tuple(sorted(viewer.accounts))
+    if sources.slurm is None:
+        return ()
+    return tuple(sorted(person(sources, viewer=viewer, name=name).facts.accounts))
+
+
+def held_by(sources: Sources, viewer: Viewer, name: str) -> tuple[tuple[Holding, ...], tuple[Mapping[str, Any], ...]]:
+    """(a person's quotas, what the hook says they were given).
+
+    Raises NotFound unless the viewer is that person or staff, NoData where no area is set.
+    """
+    check(viewer, name)
+    areas = sources.settings.storage.areas
+    if not areas:
+        raise NoData(Why.NOT_CONFIGURED, "storage.areas")
+    accounts = accounts_of(sources, viewer, name)
+    given = sources.hooks.storage_allocations(name, accounts)
+    return holdings(areas, name, accounts, given), given
+
+
+def uid_of(sources: Sources, viewer: Viewer, name: str) -> int | None:
+    """The uid a person's newest jobs ran under, for back ends that know numbers only; None where accounting does not tell."""
+    check(viewer, name)
+    if sources.slurm is None:
+        return None
+    return max(uids_of(database(sources), name), default=None)

@@ -1,0 +1,129 @@
+"""What the pages about storage read: a person's quotas with their outlook, and each quota over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from analysis import quota
+from analysis.quota import KINDS, Holding
+from analysis.quota_trend import Outlook, outlook
+from components.records import Frames
+from core.errors import NoData, TurtleError, Why
+from core.timerange import TimeRange
+from core.units import DAY
+from core.viewer import Viewer
+from datasources import quotas
+from datasources.quota_holdings import held_by
+from datasources.quotas import Measured, Trend
+from datasources.sources import Sources
+
+KINDS_OF_AREA = ("home", "scratch", "project", "nearline")
+MORE = ("hard", "doubt")
+TAPE = ("disk_bytes", "tape_bytes", "disk_files", "tape_files")
+
+
+def last_days(when: TimeRange, days: int) -> TimeRange:
+    """The last days before now, whatever range is shown."""
+    return replace(when, start=when.now - days * DAY, end=when.now)
+
+
+def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int) -> Frames:
+    """A person's quotas: frame quotas (see table_of; its error where no area could be had), and objects trends {(kind, area, owner):
+    Series over the last `days`}, outlooks {(kind, area, owner): Outlook}, errors {area: error}, trend_errors {area: error}.
+    Two requests a back end."""
+    held, given = held_by(sources, viewer, name)
+    calls = {
+        "now": lambda: quotas.measured(sources, viewer=viewer, held=held, when=when),
+        "trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=last_days(when, days)),
+    }
+    found = sources.pool.gather(calls, sources.settings.prometheus.timeout_seconds + 2, "prometheus")
+    now, trend = found["now"], found["trend"]
+    if isinstance(trend, TurtleError):
+        trend = Trend(errors={one.area: trend for one in held})
+    failed = now if isinstance(now, TurtleError) else _all_failed(held, now)
+    if failed is not None:
+        return {"quotas": failed, "trends": {}, "outlooks": {}, "errors": {}, "trend_errors": {}}
+    frame = table_of(held, given, now, sources.settings.storage.near_share)
+    outlooks = outlooks_of(frame, trend.series, sources.settings.storage.trend_days)
+    return {"quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": dict(now.errors), "trend_errors": dict(trend.errors)}
+
+
+def _all_failed(held: Sequence[Holding], now: Measured) -> TurtleError | None:
+    areas = {one.area for one in held}
+    return next(iter(now.errors.values())) if areas and areas <= set(now.errors) else None
+
+
+def allowed(given: Sequence[Mapping[str, Any]], now: Measured) -> dict[tuple[str, str], dict[str, float]]:
+    """The limits: what the back end enforces where it says so, else what the hook gives."""
+    return {**quota.limits(given), **{owner: dict(limits) for owner, limits in now.limits.items()}}
+
+
+def table_of(held: Sequence[Holding], given: Sequence[Mapping[str, Any]], now: Measured, near_share: float) -> pd.DataFrame:
+    """analysis.quota.quotas() with columns source, title (str), personal (bool), bytes_hard, files_hard (hard limits, NaN: none),
+    bytes_doubt, files_doubt (not yet confirmed), disk_bytes, tape_bytes, disk_files, tape_files (NaN where there is no tape).
+
+    A personal group without any file is left out.
+    """
+    frame = quota.quotas(held, allowed(given, now), now.used, now.known, near_share)
+    by_owner = {(one.area, one.owner): one for one in held}
+    owners = list(zip(frame["area"], frame["owner"], strict=True))
+    frame["source"] = [by_owner[owner].source for owner in owners]
+    frame["title"] = [by_owner[owner].title for owner in owners]
+    frame["personal"] = [by_owner[owner].personal for owner in owners]
+    for what in MORE:
+        for kind in KINDS:
+            frame[f"{kind}_{what}"] = [quota.limit_of(getattr(now, what).get(owner, {}).get(kind)) for owner in owners]
+    for column in TAPE:
+        frame[column] = pd.Series([now.tape.get(owner, {}).get(column, math.nan) for owner in owners], dtype="float64", index=frame.index)
+    empty = frame["personal"].astype(bool) & ~(frame["files_used"] > 0) & ~(frame["bytes_used"] > 0)
+    return frame[~empty].reset_index(drop=True)
+
+
+def outlooks_of(frame: pd.DataFrame, series: Mapping[tuple[str, str, str], pd.Series], days: int) -> dict[tuple[str, str, str], Outlook]:
+    """When each quota would be full, where it is measured over time."""
+    found = {}
+    for row in frame.to_dict("records"):
+        for kind in KINDS:
+            key = (kind, row["area"], row["owner"])
+            if key in series:
+                found[key] = outlook(series[key], row[f"{kind}_used"], row[f"{kind}_limit"], days)
+    return found
+
+
+def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: TimeRange) -> Frames:
+    """Frames bytes and files of one area ("" for those with other names), one column (levels area, owner) a quota; attrs step, unit,
+    limits {column: limit or NaN}, from and to (UTC s)."""
+    held, given = held_by(sources, viewer, name)
+    mine = [one for one in held if one.area == area or (not area and one.area not in KINDS_OF_AREA)]
+    calls = {"trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=span)}
+    if any(one.source == "gpfs" for one in mine):
+        # of all areas: one answer serves the sections of each
+        calls["now"] = lambda: quotas.measured(sources, viewer=viewer, held=held, when=span)
+    found = sources.pool.gather(calls, sources.settings.prometheus.timeout_seconds + 2, "prometheus")
+    trend = found["trend"]
+    if isinstance(trend, TurtleError):
+        return dict.fromkeys(KINDS, trend)
+    errors = [trend.errors[one.area] for one in mine if one.area in trend.errors]
+    if mine and len(errors) == len(mine):
+        return dict.fromkeys(KINDS, errors[0])
+    now = found["now"] if isinstance(found.get("now"), Measured) else Measured()
+    return {kind: _wide(kind, mine, trend, allowed(given, now), span) for kind in KINDS}
+
+
+def _wide(kind: str, mine: Sequence[Holding], trend: Trend, limits: Mapping[Any, Any], span: TimeRange) -> pd.DataFrame | NoData:
+    found = {(one.area, one.owner): trend.series[(kind, one.area, one.owner)] for one in mine if (kind, one.area, one.owner) in trend.series}
+    if not found:
+        return NoData(Why.NO_DATA, kind)
+    step = max(series.attrs["step"] for series in found.values())
+    frame = pd.DataFrame({place: series for place, series in enumerate(found.values())}).dropna(how="all")
+    first = next(iter(found.values()))
+    frame = frame.reindex(first.index)
+    frame.columns = pd.MultiIndex.from_tuples(list(found), names=["area", "owner"])
+    limits = {column: limits.get(column, {}).get(kind, math.nan) for column in found}
+    frame.attrs = {"step": step, "unit": "bytes" if kind == "bytes" else "files", "limits": limits, "from": span.start, "to": span.end}
+    return frame
