@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ GRANTED = {"cores_quota": "cores", "memory_quota": "memory", "block_quota": "blo
            "shared_used": "shared_used", "instances_quota": "instances"}  # fmt: skip
 RUNNING = {"cores_running": "cores", "memory_running": "memory", "block_running": "block", "instances": "instances"}
 NO_LIMIT = np.inf
+MOST_POINTS = 120  # of a chart of all projects: each point is read from thousands of series
 
 
 def _now(sources: Sources) -> TimeRange:
@@ -126,7 +128,7 @@ def total(frame: pd.DataFrame) -> dict[str, Any]:
 def over_time(sources: Sources, *, viewer: Viewer, when: TimeRange) -> Any:
     """What all projects use over the range (cloud_project_batches.over_time): a wide frame, levels what and project_name, or an error; for staff."""
     only_staff(viewer, "cloud projects")
-    batch = batches.over_time(sources.settings)
+    batch, when = batches.over_time(sources.settings), replace(when, points=min(when.points, MOST_POINTS))
     frame = _ask(sources, viewer, (batch,), Target(), when)[batch.key]
     if not isinstance(frame, TurtleError) and frame.columns.empty:
         return NoData(reason_for_empty(sources, batch, Target(), when, None), batch.exporter)
