@@ -28,7 +28,7 @@ from datasources.prometheus.batch import Batch
 
 def all_batches(settings: Settings) -> tuple[Batch, ...]:
     """The batches of all modules that are switched on."""
-    status = (cluster_batches.CLUSTER, cluster_batches.CLUSTER_USED, *narrow_batches.all_of(settings)) if settings.module_on("status") else ()
+    status = (*cluster_batches.all_of(settings), *narrow_batches.all_of(settings)) if settings.module_on("status") else ()
     shown = (software_batches, fs_batches, *((host_batches,) if settings.overview.login_nodes or settings.overview.transfer_nodes else ()))
     overview = tuple(batch for module in shown for batch in module.all_of(settings)) if settings.module_on("overview") else ()
     jobs = (job_batches, job_batches_node, job_batches_user) if settings.module_on("jobstats") else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,11 @@ from sqlalchemy import Select, and_, or_, select
 from core.viewer import Viewer, only_self, only_staff
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
+from datasources.slurm.nodes_jobs import running
 from datasources.slurm.ownership import database
 from datasources.slurm.people import uids_of
 from datasources.slurm.records import Run
+from datasources.slurm.reserved import Reservation, capacities, reservations_now
 from datasources.slurm.states import BASE, PENDING, RUNNING, SUSPENDED
 from datasources.slurm.tres import MIB, gpus, tres
 from datasources.slurm.unfinished import tasks_of, unfinished
@@ -51,7 +53,11 @@ class Amount:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterNow:
-    """The cluster at this moment: what is configured, allocated to running jobs, out of service; jobs by state."""
+    """The cluster at this moment: what is configured, allocated to running jobs, out of service; jobs by state.
+
+    `out` is all of the nodes that are down or drained, `out_held` what jobs still hold there (a draining node); `reserved` is what
+    nobody holds on nodes of reservations that are in service, `reserved_nodes` those nodes.
+    """
 
     configured: Amount
     allocated: Amount
@@ -62,17 +68,27 @@ class ClusterNow:
     running: int
     suspended: int
     pending: int
+    out_held: Amount = field(default_factory=Amount)
+    reserved: Amount = field(default_factory=Amount)
+    reserved_nodes: tuple[str, ...] = ()
 
     def free_gpus(self) -> dict[str, int]:
-        """{GRES type: configured − allocated − on nodes out of service}, never below 0."""
-        return {
-            name: max(0, count - self.allocated.gpus[name] - self.out.gpus[name]) for name, count in sorted(self.configured.gpus.items())
-        }
+        """{GRES type: configured − allocated − on nodes out of service − on reserved nodes}, never below 0; what is held there counts once."""
+        return {name: max(0, count - self.allocated.gpus[name] - self.away_gpus(name)) for name, count in sorted(self.configured.gpus.items())}
+
+    def away_gpus(self, name: str) -> int:
+        """GPUs of a type that nobody holds and nobody can have: on nodes out of service, or reserved."""
+        return max(0, self.out.gpus[name] - self.out_held.gpus[name]) + self.reserved.gpus[name]
+
+    @property
+    def away_cores(self) -> int:
+        """Cores that nobody holds and nobody can have: on nodes out of service, or reserved."""
+        return max(0, self.out.cores - self.out_held.cores) + self.reserved.cores
 
     @property
     def free_cores(self) -> int:
-        """Cores neither allocated nor on nodes out of service."""
-        return max(0, self.configured.cores - self.allocated.cores - self.out.cores)
+        """Cores neither allocated, nor on nodes out of service, nor reserved."""
+        return max(0, self.configured.cores - self.allocated.cores - self.away_cores)
 
 
 def _open_events(sources: Sources, condition: Any) -> list[Any]:
@@ -90,9 +106,56 @@ def _by_state(job: Any) -> Select[Any]:
     )
 
 
-def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
-    """The cluster now, from the event table's own row and the jobs that have not ended; holds no names of people. Three statements.
+def _placed(job: Any) -> Select[Any]:
+    """What each running job holds, and where."""
+    return select(job.tres_alloc, job.nodelist).where(unfinished(job, RUNNING), job.time_start > 0).limit(MOST_ROWS)
 
+
+def held_on(rows: Any, nodes: Collection[str], names: Mapping[int, str]) -> Amount:
+    """What jobs (rows with tres_alloc and nodelist) hold on these nodes: a job's amount divided evenly over its nodes, rounded at the end."""
+    cores, memory, types, wanted = 0.0, 0.0, Counter[str](), frozenset(nodes)
+    for row in rows if wanted else ():
+        at = hosts(row["nodelist"])
+        here = sum(node in wanted for node in at)
+        if not here:
+            continue
+        whole, part = Amount(), here / len(at)
+        whole.add(tres(row["tres_alloc"], names))
+        cores, memory = cores + whole.cores * part, memory + whole.memory * part
+        for name, count in whole.gpus.items():
+            types[name] += count * part
+    return Amount(nodes=len(wanted), cores=round(cores), memory=round(memory), gpus=Counter({name: round(count) for name, count in types.items()}))
+
+
+def _unheld(whole: Amount, held: Amount) -> Amount:
+    rest = Counter({name: max(0, count - held.gpus[name]) for name, count in whole.gpus.items()})
+    return Amount(nodes=whole.nodes, cores=max(0, whole.cores - held.cores), memory=max(0, whole.memory - held.memory), gpus=rest)
+
+
+def _reserved(sources: Sources, viewer: Viewer, held: list[Any], in_service: Collection[str]) -> tuple[Amount, tuple[str, ...]]:
+    """What nobody holds on the reserved nodes in service, and those nodes."""
+    found = reservations_now(sources, viewer=viewer)
+    names = database(sources).tres_names()
+    nodes = tuple(node for node in dict.fromkeys(node for one in found for node in one.nodes) if node in in_service)
+    if not nodes:
+        return Amount(), ()
+    whole, known = Amount(), capacities(sources, nodes)
+    for node in nodes:
+        whole.add(known[node] if node in known else _share_of(found, node))
+    whole.nodes = len(nodes)
+    return _unheld(whole, held_on(held, nodes, names)), nodes
+
+
+def _share_of(found: tuple[Reservation, ...], node: str) -> dict[str, int]:
+    """A node's part of what its reservation names, where accounting has never told the node's own size."""
+    one = next(one for one in found if node in one.nodes)
+    return {name: count // len(one.nodes) for name, count in one.tres.items()}
+
+
+def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
+    """The cluster now, from the event table's own row and the jobs that have not ended; holds no names of people.
+
+    Three statements, one more where nodes are out of service or reserved, one for reservations, one for the size of reserved nodes.
     A cluster that never registered (empty tables) has 0 of everything.
     """
     db = database(sources)
@@ -112,13 +175,28 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
         if is_down or state & DRAIN_FLAG:
             (down if is_down else drained).append(row["node_name"])
             out.add(tres(row["tres"], names))
-    out.nodes = len(set(down) | set(drained))
-    use = _use(db.rows(_by_state(db.schema.table("job_table").c)), names)
+    away = set(down) | set(drained)
+    out.nodes = len(away)
+    job = db.schema.table("job_table").c
+    use = _use(db.rows(_by_state(job)), names)
+    booked = {node for one in reservations_now(sources, viewer=viewer) for node in one.nodes}
+    held = list(db.rows(db.schema.on_key(_placed(job), "rollup2"))) if away or booked else []
+    reserved, reserved_nodes = _reserved(sources, viewer, held, set(nodes) - away)
     return ClusterNow(
         configured=configured, allocated=use.held, out=out, hosts=nodes,
-        down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained))),
+        down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained) - set(down))),
         running=use.running, suspended=use.suspended, pending=use.pending,
+        out_held=held_on(held, away, names), reserved=reserved, reserved_nodes=reserved_nodes,
     )  # fmt: skip
+
+
+def cores_held(sources: Sources, *, viewer: Viewer) -> dict[str, float]:
+    """{node: cores that jobs hold there}, a job's cores divided evenly over its nodes; names nobody and no job. One statement every 10 s."""
+    held: dict[str, float] = {}
+    for job in running(database(sources)):
+        for node in job.nodes:
+            held[node] = held.get(node, 0.0) + job.cores / len(job.nodes)
+    return held
 
 
 @dataclass(frozen=True, kw_only=True)

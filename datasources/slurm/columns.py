@@ -66,7 +66,7 @@ TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
         frozenset(),
     ),
     "suspend_table": (frozenset(), frozenset({"job_db_inx", "time_start", "time_end"})),
-    "resv_table": (frozenset(), frozenset({"id_resv", "resv_name", "time_start", "time_end", "nodelist"})),
+    "resv_table": (frozenset(), frozenset({"id_resv", "resv_name", "time_start", "time_end", "nodelist", "tres"})),
     "job_script_table": (frozenset(), frozenset({"hash_inx", "batch_script"})),
 }
 GLOBAL_TABLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {

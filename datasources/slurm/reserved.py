@@ -1,0 +1,75 @@
+"""Reservations that run now and the size of their nodes; whose they are is for staff only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select, tuple_
+
+from core.viewer import Viewer
+from datasources.slurm.hosts import hosts
+from datasources.slurm.ownership import database
+from datasources.slurm.tres import tres
+from datasources.sources import Sources
+
+NEEDED = ("id_resv", "resv_name", "time_start", "time_end", "nodelist")
+LATEST = 5000  # rows looked at, from the newest reservation on: each change of one has a row of its own
+KEPT_SECONDS = 20.0
+SIZES_SECONDS = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """A reservation that runs: its nodes, start and end (UTC s; None: open), what it names (TRES), and its name, "" but for staff."""
+
+    nodes: tuple[str, ...]
+    start: int
+    end: int | None
+    tres: Mapping[str, int]
+    name: str = ""
+
+
+def reservations_now(sources: Sources, *, viewer: Viewer) -> tuple[Reservation, ...]:
+    """Reservations with nodes that have begun and not ended, by start; one statement on the table's key every 20 s.
+
+    Names are those of courses, projects and people: they are left out for all but staff.
+    """
+    db = database(sources)
+    if not db.schema.has("resv_table", *NEEDED):
+        return ()
+    now = int(sources.clock())
+
+    def read() -> tuple[Reservation, ...]:
+        table = db.schema.table("resv_table")
+        has_tres = "tres" in table.c
+        columns = [table.c[name] for name in NEEDED] + ([table.c.tres] if has_tres else [])
+        rows = db.rows(select(*columns).order_by(table.c.id_resv.desc(), table.c.time_start.desc()).limit(LATEST))
+        names = db.tres_names()
+        found = [
+            Reservation(
+                nodes=hosts(row["nodelist"]), start=int(row["time_start"]), end=int(row["time_end"]) or None, name=row["resv_name"] or "",
+                tres=tres(row["tres"], names) if has_tres else {},
+            )
+            for row in rows
+            if int(row["time_start"]) <= now and (not row["time_end"] or int(row["time_end"]) > now)
+        ]  # fmt: skip
+        return tuple(sorted((one for one in found if one.nodes), key=lambda one: (one.start, one.nodes)))
+
+    found = db.kept("reservations now", read, KEPT_SECONDS)
+    return found if viewer.is_staff else tuple(replace(one, name="") for one in found)
+
+
+def capacities(sources: Sources, nodes: Collection[str]) -> dict[str, dict[str, int]]:
+    """{node: its TRES as its latest event has them}; nodes that never had one are left out. One statement on the table's key."""
+    db = database(sources)
+    wanted = tuple(sorted(set(nodes)))
+
+    def read() -> dict[str, dict[str, int]]:
+        table = db.schema.table("event_table")
+        latest = select(table.c.node_name, func.max(table.c.time_start)).where(table.c.node_name.in_(wanted)).group_by(table.c.node_name)
+        statement = select(table.c.node_name, table.c.tres).where(tuple_(table.c.node_name, table.c.time_start).in_(latest))
+        names = db.tres_names()
+        return {row["node_name"]: tres(row["tres"], names) for row in db.rows(statement)}
+
+    return db.kept(("sizes of nodes", wanted), read, SIZES_SECONDS) if wanted else {}
