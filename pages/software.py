@@ -19,7 +19,7 @@ from core.errors import TurtleError
 from core.subjects import CLUSTER
 from core.viewer import PUBLIC_PAGES
 from datasources.prometheus import software_batches
-from pages.software_query import cores_query, gpus_query, said_span, span, table_query
+from pages.software_query import HELD, cores_query, gpus_query, said_span, span, table_query
 
 
 def _share(frame: pd.DataFrame, *kinds: str) -> float:
@@ -67,7 +67,7 @@ def draw_table(frames: Frames, about: About) -> Any:
 
 
 NEEDS = (Need(kind="exporter", name=software_batches.JOB), *needs_of(software_batches.cores(PLAIN)))
-GPU_NEEDS = (Need(kind="exporter", name=software_batches.JOB), *needs_of(software_batches.gpus(PLAIN)))
+GPU_NEEDS = (Need(kind="exporter", name=software_batches.JOB), *needs_of(*(software_batches.held(PLAIN, what) for what in HELD)))
 HELP_TABLE = N_("One row a program. What has no name in the portal's table of programs is “Unidentified”; see the help of the charts above.")
 PAGE = Page(
     key="software", module="overview", path="/software", title=N_("Software"), icon="code-slash", access=PUBLIC_PAGES, order=10,

@@ -1,4 +1,4 @@
-"""What the page of software reads: two questions to Prometheus for all visitors, told as programs before anything leaves here."""
+"""What the page of software reads: three questions to Prometheus for all visitors, told as programs before anything leaves here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -30,8 +31,9 @@ from datasources.sources import Sources
 USUAL = 6 * HOUR
 LONGEST = DAY  # programs by job come and go: a week of them is more than one question should read
 MOMENTS, GPU_MOMENTS = 36, 12  # looked at; what is allocated changes more slowly than what is busy
+HELD = {"gpus": "gpus", "gpu_cores": "cores"}  # frame → what its values are called
 KEPT_SECONDS = (60, 600)
-SHAPE = 2  # of what is kept: an older portal's answers may still lie in the cache
+SHAPE = 3  # of what is kept: an older portal's answers may still lie in the cache
 
 
 def span(sources: Sources, viewer: Viewer, subject: Subject, now: int) -> tuple[int, int]:
@@ -67,16 +69,17 @@ def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
     attrs order: the programs that use most cores, as in cores_query: a program has one colour on the whole page.
     """
     seen = looked_at(sources.settings, when, GPU_MOMENTS)
-    calls: dict[str, Callable[[], Any]] = {
-        "cores": lambda: cores_query(sources, viewer, subject, when)["programs"],
-        "gpus": lambda: _kept(sources, viewer, software_batches.gpus(sources.settings), seen, _gpus),
-    }  # fmt: skip
-    both = sources.pool.gather(calls, sources.settings.prometheus.timeout_seconds + 1, "prometheus")
-    found, cores = both["gpus"], both["cores"]
-    if isinstance(found, TurtleError):
-        return dict.fromkeys(("gpus", "gpu_cores"), found)
+    calls: dict[str, Callable[[], Any]] = {"programs": lambda: cores_query(sources, viewer, subject, when)["programs"]}
+    for what in HELD:
+        batch = software_batches.held(sources.settings, what)
+        calls[what] = partial(_kept, sources, viewer, batch, seen, partial(_held, what))
+    found = sources.pool.gather(calls, sources.settings.prometheus.timeout_seconds + 1, "prometheus")
+    cores = found.pop("programs")
     order = cores.attrs.get("order", ()) if isinstance(cores, pd.DataFrame) else ()
-    return _written(found, seen, order=order)
+    shown: dict[str, Any] = {}
+    for what, one in found.items():
+        shown |= {what: one} if isinstance(one, TurtleError) else _written(one, seen, order=order)
+    return shown
 
 
 def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
@@ -92,7 +95,7 @@ def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRa
     if isinstance(base, TurtleError):
         return {"table": base}
     table = base[["kind", "program", "field", "cores", "share", "cvmfs"]]
-    for name, value in (("gpus", "gpus"), ("gpu_cores", "cores")):
+    for name, value in HELD.items():
         other = found["gpus"][name]
         if isinstance(other, pd.DataFrame):
             part = other[["kind", "program", "field", value]].rename(columns={value: name})
@@ -150,7 +153,7 @@ def _cores(settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame]
     if not moments:
         return None
     table = load_table(settings.overview.software_file)
-    used = _number(parts, "used") / used_at if used_at > 0 else math.nan
+    used = _number(parts, "used")
     found = software.sums(table, *_mean(parts, "cores", moments))
     frames = {
         "programs": software.by_program(table, found, used).rename(columns={"value": "cores"}),
@@ -163,16 +166,15 @@ def _cores(settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame]
     return frames
 
 
-def _gpus(settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame] | None:
+def _held(what: str, settings: Settings, parts: dict[str, Any]) -> dict[str, pd.DataFrame] | None:
     moments = _number(parts, "seen_at")
-    if not moments > 0 or "all_gpus" not in parts:
+    if not moments > 0 or "held" not in parts:
         return None
-    table, frames = load_table(settings.overview.software_file), {}
-    for name, what, value in (("gpus", "gpus", "gpus"), ("gpu_cores", "gpu_cores", "cores")):
-        found = software.sums(table, *_mean(parts, what, moments))
-        whole = _number(parts, f"all_{what}") / moments
-        frames[name] = software.by_program(table, found, whole).rename(columns={"value": value})
-    return frames
+    table, part = load_table(settings.overview.software_file), parts["held"]
+    seen = part["exe"] != ""
+    found = software.sums(table, *_mean({"held": part[seen]}, "held", moments))
+    frame = software.by_program(table, found, float(part["value"].sum()) / moments)
+    return {what: frame.rename(columns={"value": HELD[what]})}
 
 
 def _written(frames: dict[str, pd.DataFrame], seen: TimeRange, **more: Any) -> dict[str, pd.DataFrame]:

@@ -30,10 +30,8 @@ def _busy(settings: Settings, grid: Grid, site: str) -> str:
 
 
 def cores(settings: Settings) -> Batch:
-    """Sums over the moments looked at; levels what, exe.
-
-    what: cores (by exe), used (busy cores of all jobs), used_at and seen_at (moments at which these two were known). Unit: cores,
-    but for the moments.
+    """Levels what, exe: cores (a sum over the moments looked at, by exe), used (the mean of all jobs' busy cores), and seen_at and used_at
+    (at how many moments these two were known; used_at only with recording rules). Unit: cores, but for the moments.
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
@@ -42,10 +40,11 @@ def cores(settings: Settings) -> Batch:
         # a weighted mean of the rises and falls in its window, so what is left above 0 is never more than was used.
         slope = f"sum by (exe) (clamp_min(deriv({inside}[{4 * grid.scrape}s]), 0))"
         used = _busy(settings, grid, site)
-        return joined({
-            "cores": f"topk({MOST}, {_over(grid, 'sum_over_time', slope)} > 0)", "used": _over(grid, "sum_over_time", used),
-            "used_at": _over(grid, "count_over_time", used), "seen_at": _over(grid, "count_over_time", f"count({inside})"),
-        })  # fmt: skip
+        parts = {"cores": f"topk({MOST}, {_over(grid, 'sum_over_time', slope)} > 0)", "used": _over(grid, "avg_over_time", used)}
+        parts["seen_at"] = _over(grid, "count_over_time", f"count({inside})")
+        if settings.metrics.recording_rules:  # one series; the cores themselves are too many to be read twice
+            parts["used_at"] = _over(grid, "count_over_time", used)
+        return joined(parts)
 
     rules = (USED,) if settings.metrics.recording_rules else ()
     return Batch(
@@ -54,33 +53,31 @@ def cores(settings: Settings) -> Batch:
     )  # fmt: skip
 
 
-def gpus(settings: Settings) -> Batch:
-    """Sums over the moments looked at; levels what, exe.
+def held(settings: Settings, what: str) -> Batch:
+    """What jobs with GPUs hold; levels what, exe. `what`: "gpus" or "gpu_cores" (the cores allocated to these jobs).
 
-    what: gpus and gpu_cores (GPUs of a job, and cores allocated to it, shared among its executables by their CPU seconds, by exe),
-    all_gpus and all_gpu_cores (those of all jobs with GPUs), seen_at (moments at which any job was known). Unit: GPUs, cores.
+    The label what: held (a sum over the moments looked at, by exe; that of jobs in which no executable is seen has exe "") and seen_at
+    (at how many moments any job was known). Unit: GPUs or cores.
     """
     on = f"slurmjobid, {settings.metrics.host_label}"
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        seconds = selector(PROCESS, site, 'exe!=""')
-        cards = f"count by ({on}) ({selector(CARD, site)})"
-        whole = {"gpus": cards, "gpu_cores": f"(count by ({on}) ({selector(CORE, site)}) and on ({on}) {cards})"}
-        parts = {}
-        for what, held in whole.items():
-            each = f"{held} / on ({on}) sum by ({on}) ({seconds})"
-            shared = f"sum by (exe) (sum by ({on}, exe) ({seconds}) * on ({on}) group_left () ({each}))"
-            parts[what] = f"topk({MOST}, {_over(grid, 'sum_over_time', shared)} > 0)"
-            parts[f"all_{what}"] = _over(grid, "sum_over_time", f"sum({held})")
-        parts["seen_at"] = _over(grid, "count_over_time", f"count({seconds}) or count({selector(CARD, site)})")
-        return joined(parts)
+        seconds, card = selector(PROCESS, site, 'exe!=""'), selector(CARD, site)
+        cards = f"count by ({on}) ({card})"
+        whole = cards if what == "gpus" else f"(count by ({on}) ({selector(CORE, site)}) and on ({on}) {cards})"
+        # CPU seconds so far tell how a job is shared among its executables; one without any is a share of its own
+        shares = f"(sum by ({on}, exe) ({seconds}) or on ({on}) {cards})"
+        shared = f"sum by (exe) ({shares} * on ({on}) group_left () ({whole} / on ({on}) sum by ({on}) ({shares})))"
+        seen = _over(grid, "count_over_time", f"count({seconds}) or count({card})")
+        return joined({"held": f"topk({MOST}, {_over(grid, 'sum_over_time', shared)} > 0)", "seen_at": seen})
 
+    metrics = (PROCESS, CARD) if what == "gpus" else (PROCESS, CARD, CORE)
     return Batch(
-        key="software_gpus", exporter=JOB, metrics=(PROCESS, CARD, CORE), expr=expr, levels=("what", "exe"), labels=("exe", "slurmjobid"),
-        instant=True, most=2 * MOST + SUMS, module="overview",
+        key=f"software_{what}", exporter=JOB, metrics=metrics, expr=expr, levels=("what", "exe"), labels=("exe", "slurmjobid"), instant=True,
+        most=MOST + SUMS, module="overview",
     )  # fmt: skip
 
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `check`."""
-    return cores(settings), gpus(settings)
+    return cores(settings), held(settings, "gpus"), held(settings, "gpu_cores")
