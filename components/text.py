@@ -63,6 +63,7 @@ SOURCES = {
     "prometheus": N_("The metrics server"),
     "slurm": N_("The accounting database"),
     "portal": N_("The portal's own database"),
+    "robinhood": N_("The database of the file system (Robinhood)"),
     "any": N_("A data source"),
 }
 

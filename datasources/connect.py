@@ -22,6 +22,7 @@ def connect(settings: Settings, hooks: Hooks | None = None, clock: Callable[[], 
     Raises SettingsError for settings that can never work. `clock` gives UTC seconds.
     """
     from datasources.portal.db import PortalDb
+    from datasources.robinhood.db import RobinhoodDb
     from datasources.slurm.db import SlurmDb
 
     promql.site_filters(settings)
@@ -31,18 +32,20 @@ def connect(settings: Settings, hooks: Hooks | None = None, clock: Callable[[], 
     hooks = hooks if hooks is not None else load_hooks(settings)
     prometheus = PrometheusClient(settings.prometheus, clock) if settings.prometheus.url else None
     slurm = SlurmDb(settings) if settings.slurm.url else None
+    robinhood = {name: RobinhoodDb(name, one) for name, one in settings.robinhood.items()}
     portal = PortalDb(settings)
     cache = Cache(settings.server.cache_dir, settings.server.cache_mb)
     pool = Pool(settings.prometheus.connections)
 
     def close() -> None:
         pool.close()
-        for client in (slurm, portal, cache):
+        for client in (slurm, *robinhood.values(), portal, cache):
             if client is not None and hasattr(client, "close"):
                 client.close()
         if prometheus is not None:
             prometheus.http.close()
 
     return Sources(
-        settings=settings, hooks=hooks, prometheus=prometheus, slurm=slurm, portal=portal, cache=cache, pool=pool, clock=clock, close=close
-    )
+        settings=settings, hooks=hooks, prometheus=prometheus, slurm=slurm, portal=portal, cache=cache, pool=pool, clock=clock,
+        robinhood=robinhood, close=close,
+    )  # fmt: skip

@@ -19,6 +19,7 @@ from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.run import fetch, reason_for_empty
 from datasources.quota_holdings import Holding, uid_of
+from datasources.robinhood import usage
 from datasources.sources import Sources
 
 HOUR = 3600
@@ -187,7 +188,30 @@ def _gpfs_trend(sources: Sources, viewer: Viewer, held: Sequence[Holding], when:
     return by_holding(held, frame, keys)
 
 
+def _robinhood_now(sources: Sources, viewer: Viewer, held: Sequence[Holding], when: TimeRange) -> Measured:
+    """Of people and of groups; an area whose database fails leaves the others."""
+    parts = [_robinhood_area(sources, viewer, tuple(one for one in held if one.area == area)) for area in dict.fromkeys(one.area for one in held)]
+    return Measured(**{name: _joined(getattr(part, name) for part in parts) for name in Measured.__dataclass_fields__})
+
+
+def _robinhood_area(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -> Measured:
+    area = held[0].area
+    try:
+        found = {one: usage.of_holding(sources, viewer=viewer, holding=one) for one in _with_uids(sources, viewer, held) if one.number is not None}
+    except TurtleError as error:
+        return Measured(errors={area: error})
+    used = {one.key(kind): amounts[kind] for one, amounts in found.items() for kind in KINDS}
+    known = {(kind, one.path, one.label): True for one in held for kind in KINDS} if found else {}
+    tape = {(one.area, one.owner): amounts for one, amounts in found.items() if sources.settings.storage.areas[area].tape}
+    return Measured(used=used, known=known, tape=tape)
+
+
+def _with_uids(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -> list[Holding]:
+    """The holdings, those of people without a number with the uid their jobs ran under."""
+    return [replace(one, number=uid_of(sources, viewer, one.owner)) if one.number is None and one.label == "user" else one for one in held]
+
+
 Now = Callable[[Sources, Viewer, Sequence[Holding], TimeRange], Measured]
 Over = Callable[[Sources, Viewer, Sequence[Holding], TimeRange], Mapping[tuple[str, str, str], pd.Series]]
-NOW: dict[str, Now] = {"lfs_quota": _lfs_now, "gpfs": _gpfs_now}
+NOW: dict[str, Now] = {"lfs_quota": _lfs_now, "gpfs": _gpfs_now, "robinhood": _robinhood_now}
 TREND: dict[str, Over] = {"lfs_quota": _lfs_trend, "gpfs": _gpfs_trend}

@@ -54,7 +54,7 @@ def _address(settings: Settings) -> URL:
     return url.update_query_dict({"charset": "utf8mb4"})
 
 
-def _prepare(seconds: float) -> Callable[..., None]:
+def prepare(seconds: float) -> Callable[..., None]:
     """What each new connection is told: nothing may be written, and no statement may run longer than the deadline."""
 
     def connect(connection: Any, _record: object) -> None:
@@ -91,7 +91,7 @@ class SlurmDb:
         self._threads = ThreadPoolExecutor(settings.slurm.connections, thread_name_prefix="slurm")
         self._limit = seconds + SPARE_SECONDS
         self._silent_until = 0.0
-        event.listen(self.engine, "connect", _prepare(seconds))
+        event.listen(self.engine, "connect", prepare(seconds))
         event.listen(self.engine, "before_cursor_execute", _record)
         self._lookups = Lookups()
         self.logins: dict[int, str] = {}  # uid → login, as far as asked

@@ -1,0 +1,1 @@
+"""Robinhood policy engines: who has how much of a file system."""
