@@ -20,7 +20,8 @@ from core.viewer import SIGNED_IN, Viewer
 from datasources.prometheus import quota_batches
 from datasources.slurm.person import person
 from datasources.sources import Sources
-from pages import quotas_query, quotas_view
+from pages import quotas_groups, quotas_query, quotas_view
+from pages.quotas_groups import FULL, MEMBERS, SIZES, TOP_OWNERS
 from pages.quotas_query import QuotasView, whose
 from pages.user_quota import TITLES
 
@@ -41,8 +42,8 @@ def head(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange)
     title = _("Quotas") if name == viewer.name else _("Quotas of %(name)s", name=name)
     if not settings.storage.areas:
         return title, html.Div([*above, parts.empty(error_sentence(NoData(Why.NOT_CONFIGURED, "storage.areas")), "hdd-stack")]), ()
-    keys = ("quotas", *quotas_query.trend_keys(settings))
-    return title, html.Div(above), (*keys,)
+    keys = ("quotas", *quotas_groups.group_keys(settings), *quotas_query.trend_keys(settings))
+    return title, html.Div(above), (*keys, *(quotas_groups.staff_keys(settings) if viewer.is_staff else ()))
 
 
 HELP = N_(
@@ -67,5 +68,5 @@ PAGE = Page(
     subject=quotas_query.subject_of, head=head, filters=("user",),
     span=lambda sources, viewer, subject, now: (now - RANGE_DAYS * DAY, now),
     description=N_("What you may store, what is used of it, and when it would be full."),
-    sections=(QUOTAS, *TRENDS),
+    sections=(QUOTAS, MEMBERS, SIZES, *TRENDS, FULL, TOP_OWNERS),
 )  # fmt: skip

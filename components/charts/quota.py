@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
-from components import graph
+from components import graph, graph_rows
+from components.graph_base import plain
 from components.needs import metrics
 from components.records import About, Figure, Panel
 from components.text import N_, _
@@ -47,6 +49,35 @@ def space(frame: pd.DataFrame, about: About) -> Figure:
 def files(frame: pd.DataFrame, about: About) -> Figure:
     """Files and the quota; the axis ends at the larger of the two."""
     return _quota(frame, about, "")
+
+
+SIZES = {
+    "sz0": N_("empty"), "sz1": "< 32 B", "sz32": "< 1 KiB", "sz1K": "< 32 KiB", "sz32K": "< 1 MiB", "sz1M": "< 32 MiB", "sz32M": "< 1 GiB",
+    "sz1G": "< 32 GiB", "sz32G": "< 1 TiB", "sz1T": "≥ 1 TiB",
+}  # fmt: skip
+MOST_GROUPS = 8
+
+
+def sizes(frame: pd.DataFrame, about: About) -> Figure:
+    """A bar for each class of size and group: the share of the group's files in it; the number on hover."""
+    labels = [_(text) for text in SIZES.values()]
+    traces: list[dict[str, Any]] = []
+    base = graph_rows.bars(labels, [0.0] * len(labels), unit="")
+    for place, ((area, owner), rows) in enumerate(frame.groupby(["area", "owner"], sort=False)):
+        counts = rows.set_index("size_class")["files"].reindex(list(SIZES)).fillna(0.0)
+        if place >= MOST_GROUPS or not counts.sum():
+            continue
+        name = plain(f"{area} {owner}")
+        traces.append({
+            "type": "bar", "x": labels, "y": [round(100 * value / counts.sum(), 3) for value in counts], "name": name,
+            "customdata": [int(value) for value in counts], "meta": {"color": graph.colour(place), "fill": 0.0},
+            "hovertemplate": f"%{{x}}: %{{y:.3~g}} %, %{{customdata:,}}<extra>{name}</extra>",
+        })  # fmt: skip
+    page = dict(base["layout"])
+    page |= {"barmode": "group", "bargap": 0.25, "showlegend": True, "hovermode": "closest"}
+    page["xaxis"] = {"type": "category", "showgrid": False, "fixedrange": True}
+    page["yaxis"] = {"type": "linear", "ticksuffix": " %", "showticksuffix": "last", "rangemode": "tozero", "nticks": 5}
+    return {"data": traces, "layout": page}
 
 
 PANELS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ METRICS = {"bytes": "lfs_quota_kbytes", "files": "lfs_quota_inodes"}
 FACTORS = {"bytes": " * 1024", "files": ""}
 LABELS = ("user", "project", "group")
 KNOWN = "known_"  # before bytes or files: how many are measured at a path, whoever they are
+MOST = 200_000  # series of everybody: two for each person and area
 SCRAPES = 3  # a figure so many scrapes old still counts: quotas are looked at seldom
 
 
@@ -65,6 +67,21 @@ def trend(settings: Settings) -> Batch:
     return _batch(settings, "quota_trend", instant=False)
 
 
+def everybody(settings: Settings) -> Batch:
+    """What everybody uses now at the areas' paths, in the same levels; for staff. Instant."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        found = []
+        for label, paths in _paths(settings).items():
+            for what, metric in METRICS.items():
+                somebody = label + '!=""'
+                latest = f"last_over_time({selector(metric, site, matcher('path', any_of(paths)), somebody)}[{SCRAPES * grid.scrape}s])"
+                found += [labelled(f"max by (path, {label}) ({latest}){FACTORS[what]}", what)] if paths else []
+        return " or ".join(found) or "vector(0) < 0"
+
+    return replace(_batch(settings, "quota_everybody", instant=True), expr=expr, most=MOST)
+
+
 def owner(levels: dict[str, str]) -> tuple[str, str]:
     """(label, owner) of a series' levels; ("", "") where none is set."""
     return next(((label, levels[label]) for label in LABELS if levels.get(label)), ("", ""))
@@ -87,4 +104,4 @@ def known(frame: pd.DataFrame) -> dict[tuple[str, str, str], bool]:
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
-    return (now(settings), trend(settings)) if any(_paths(settings).values()) else ()
+    return (now(settings), trend(settings), everybody(settings)) if any(_paths(settings).values()) else ()

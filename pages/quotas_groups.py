@@ -1,0 +1,255 @@
+"""Who in a group uses its storage, how large its files are, and for staff who is over or near a quota and who has most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from dash import html
+
+from analysis.quota import KINDS, NEAR, OVER, Holding, state, worst
+from components import format as fmt
+from components import parts
+from components.charts import quota as charts
+from components.links import account_link, user_link
+from components.records import About, Block, Frames, Need, Panel, Section
+from components.table import Column, table
+from components.text import N_, _, error_sentence
+from core.errors import NotFound, TurtleError
+from core.settings import Settings
+from core.timerange import TimeRange
+from core.viewer import SIGNED_IN, STAFF, Viewer
+from datasources import quotas_full
+from datasources.quota_holdings import held_by
+from datasources.robinhood import usage
+from datasources.sources import Sources
+from pages import account_names
+from pages.quota_cells import BADGES, area_name, failures, figure
+from pages.quotas_query import QuotasView, whose
+
+AMOUNTS = ("files", "bytes", "disk_files", "disk_bytes", "tape_files", "tape_bytes")
+OWNERS = 50
+SHARE_HELP = N_("The larger share of space and files")
+
+
+def group_areas(settings: Settings) -> tuple[str, ...]:
+    """Areas of groups whose use by person a Robinhood database tells."""
+    return tuple(name for name, area in settings.storage.areas.items() if area.robinhood and area.label in ("project", "group"))
+
+
+def owner_areas(settings: Settings) -> tuple[str, ...]:
+    """Areas whose largest owners a Robinhood database tells."""
+    return tuple(name for name, area in settings.storage.areas.items() if area.robinhood)
+
+
+def _by_area(sources: Sources, areas: Sequence[str], read: Callable[[str], pd.DataFrame]) -> tuple[list[pd.DataFrame], dict[str, TurtleError]]:
+    """(the frames of the areas that answered, each with a column area; the others' errors)."""
+    calls = {area: lambda area=area: read(area).assign(area=area) for area in areas}
+    found = sources.pool.gather(calls, 9.0, "robinhood")
+    for error in found.values():
+        if isinstance(error, NotFound):
+            raise error
+    return [frame for frame in found.values() if not isinstance(frame, TurtleError)], {area: one for area, one in found.items() if isinstance(one, TurtleError)}
+
+
+def _held(sources: Sources, viewer: Viewer, subject: QuotasView) -> tuple[Holding, ...]:
+    return tuple(one for one in held_by(sources, viewer, whose(viewer, subject))[0] if one.area in group_areas(sources.settings) and one.number is not None)
+
+
+def members_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
+    """Frame members: one row a group of an area and person, largest first: area, owner (the group), user, share (of the group's bytes, 0..1),
+    and files, bytes, disk_files, disk_bytes, tape_files, tape_bytes. Object errors {area: error}."""
+    held = _held(sources, viewer, subject)
+    names = {(one.area, one.number): one.owner for one in held}
+
+    def read(area: str) -> pd.DataFrame:
+        mine = [one for one in held if one.area == area]
+        frame = usage.group_usage(sources, viewer=viewer, area=area, held=mine)
+        whole = frame.groupby("gid")["bytes"].transform("sum")
+        frame = usage.shown(frame.assign(share=(frame["bytes"] / whole.where(whole > 0)).astype("float64")))
+        return frame.assign(owner=[names[(area, gid)] for gid in frame["gid"]])
+
+    frames, errors = _by_area(sources, [area for area in group_areas(sources.settings) if any(one.area == area for one in held)], read)
+    columns = ["area", "owner", "user", "share", *AMOUNTS]
+    if not frames:
+        return {"members": next(iter(errors.values())) if errors else pd.DataFrame(columns=columns), "errors": {}}
+    frame = pd.concat(frames, ignore_index=True)
+    frame["user"] = [user or _("uid %(number)s", number=uid) for user, uid in zip(frame["user"], frame["uid"], strict=True)]
+    turn = account_names.in_turn(sources.settings, "quotas")
+    order = sorted(range(len(frame)), key=lambda at: turn(str(frame["user"].iloc[at])))
+    # rows alike in bytes stand in an order that says nothing of their names
+    frame = frame.iloc[order].sort_values(["area", "owner", "bytes"], ascending=[True, True, False], kind="stable")
+    return {"members": frame[columns].reset_index(drop=True), "errors": errors}
+
+
+def draw_members(frames: Frames, about: About) -> Any:
+    """A table a group: its members by what they use; on tape, too, where there is any."""
+    frame, areas = frames["members"], about.settings.storage.areas
+    if isinstance(frame, TurtleError):
+        return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
+    if frame.empty:
+        return html.Div([*failures(frames["errors"], about.settings), parts.empty(_("No group of yours has files that are counted by person."))])
+    found: list[Any] = failures(frames["errors"], about.settings)
+    groups = {key: part for key, part in frame.groupby(["area", "owner"], sort=False)}
+    order = list(areas)
+    for area, owner in sorted(groups, key=lambda key: (order.index(key[0]), key[1])):
+        rows = groups[(area, owner)]
+        title = f"{area_name(area, about.settings)} {owner}"
+        found.append(html.Details([html.Summary([html.B(title), html.Span(f" · {_largest(rows)}", className="tt-muted")]), _members(rows, about, areas[area].tape)],
+                                  open=len(groups) <= 4, className="tt-quota-group"))  # fmt: skip
+    return html.Div(found)
+
+
+def _largest(rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    return _("%(who)s uses most: %(amount)s, %(share)s", who=first["user"], amount=fmt.bytes_(first["bytes"]), share=fmt.percent(first["share"]))
+
+
+def _members(rows: pd.DataFrame, about: About, tape: bool) -> Any:
+    columns = [
+        Column(key="user", title=N_("Member"), phone=True, draw=lambda row: _person(row, about)),
+        Column(key="bytes", title=N_("Space"), kind="bytes", phone=True),
+        Column(key="share", title=N_("Share"), kind="bar", help=N_("Of what the whole group uses")),
+        Column(key="files", title=N_("Files"), kind="number", help=N_("Files, folders and links")),
+    ]
+    if tape:
+        columns += [
+            Column(key="disk_bytes", title=N_("On disk"), kind="bytes"), Column(key="disk_files", title=N_("Files on disk"), kind="number"),
+            Column(key="tape_bytes", title=N_("On tape"), kind="bytes"), Column(key="tape_files", title=N_("Files on tape"), kind="number"),
+        ]  # fmt: skip
+    return table(rows, columns, empty=N_("Nobody has files here."))
+
+
+def _person(row: dict[str, Any], about: About) -> Any:
+    """A link for whom there is a page behind it; for fellow members the name alone."""
+    name = str(row["user"])
+    known = about.viewer.is_staff and not name.startswith(_("uid %(number)s", number=""))
+    return user_link(about.settings, name) if known or name == about.viewer.name else name
+
+
+def sizes_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
+    """Frame sizes: files of each size class of each group: area, owner, size_class, files."""
+    held = _held(sources, viewer, subject)
+    names = {(one.area, one.number): one.owner for one in held}
+
+    def read(area: str) -> pd.DataFrame:
+        frame = usage.histogram(sources, viewer=viewer, area=area, held=[one for one in held if one.area == area])
+        return frame.assign(owner=[names[(area, gid)] for gid in frame["gid"]])
+
+    frames, errors = _by_area(sources, [area for area in group_areas(sources.settings) if any(one.area == area for one in held)], read)
+    if not frames:
+        return {"sizes": next(iter(errors.values())) if errors else pd.DataFrame(columns=["area", "owner", "size_class", "files"])}
+    return {"sizes": pd.concat(frames, ignore_index=True)[["area", "owner", "size_class", "files"]]}
+
+
+def full_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
+    """Frame full: everybody over or near a quota; see judged(). Object errors {area: error}."""
+    frame, errors = quotas_full.measured_by_all(sources, viewer=viewer, when=when)
+    if frame.empty and errors:
+        return {"full": next(iter(errors.values())), "errors": {}}
+    return {"full": judged(frame, sources.settings.storage.near_share), "errors": errors}
+
+
+def judged(frame: pd.DataFrame, near_share: float) -> pd.DataFrame:
+    """The rows over or near, fullest first, with bytes_share, files_share, bytes_state, files_state, share (the larger), state (the worse)."""
+    rows = frame.copy()
+    for kind in KINDS:
+        rows[f"{kind}_share"] = rows[f"{kind}_used"] / rows[f"{kind}_limit"]
+        pairs = zip(rows[f"{kind}_used"], rows[f"{kind}_limit"], strict=True)
+        rows[f"{kind}_state"] = [state(used, limit, near_share, others_known=False) for used, limit in pairs]
+    rows["share"] = rows[["bytes_share", "files_share"]].max(axis=1)
+    rows["state"] = [worst(pair) for pair in zip(rows["bytes_state"], rows["files_state"], strict=True)]
+    rows = rows[rows["state"].isin([OVER, NEAR])]
+    return rows.sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def draw_full(frames: Frames, about: About) -> Any:
+    """Everybody over or near a quota, fullest first."""
+    frame = frames["full"]
+    if isinstance(frame, TurtleError):
+        return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
+    columns = [
+        Column(key="area", title=N_("Where"), draw=lambda row: area_name(row["area"], about.settings)),
+        Column(key="owner", title=N_("Whose"), phone=True, draw=lambda row: _owner(row, about)),
+        Column(key="share", title=N_("Fullest"), kind="percent", phone=True, help=SHARE_HELP, draw=_share),
+        Column(key="bytes_share", title=N_("Space"), kind="time", draw=lambda row: figure(row, "bytes")),
+        Column(key="files_share", title=N_("Files"), kind="time", draw=lambda row: figure(row, "files")),
+    ]
+    return html.Div([*failures(frames["errors"], about.settings), table(frame, columns, empty=N_("Nobody is over or near a quota."))])
+
+
+def _share(row: dict[str, Any]) -> Any:
+    return parts.badge(fmt.percent(row["share"]), BADGES[row["state"]][1]) if row["state"] in BADGES else fmt.percent(row["share"])
+
+
+def _owner(row: dict[str, Any], about: About) -> Any:
+    name = str(row["owner"])
+    return user_link(about.settings, name) if row["label"] == "user" else account_link(about.settings, name)
+
+
+def owners_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
+    """Frame owners: who has most of each area a Robinhood database knows: area, user, files, bytes, disk_bytes, tape_bytes …; errors."""
+    areas = owner_areas(sources.settings)
+    frames, errors = _by_area(sources, areas, lambda area: usage.top_owners(sources, viewer=viewer, area=area, n=OWNERS))
+    if not frames:
+        return {"owners": next(iter(errors.values())) if errors else pd.DataFrame(columns=["area", "user", *AMOUNTS]), "errors": {}}
+    frame = pd.concat(frames, ignore_index=True)
+    frame["user"] = [user or _("uid %(number)s", number=uid) for user, uid in zip(frame["user"], frame["uid"], strict=True)]
+    return {"owners": frame[["area", "user", *AMOUNTS]], "errors": errors}
+
+
+def draw_owners(frames: Frames, about: About) -> Any:
+    """The largest owners of each area."""
+    frame = frames["owners"]
+    if isinstance(frame, TurtleError):
+        return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
+    columns = [
+        Column(key="area", title=N_("Where"), draw=lambda row: area_name(row["area"], about.settings)),
+        Column(key="user", title=N_("Person"), phone=True, draw=lambda row: _person(row, about)),
+        Column(key="bytes", title=N_("Space"), kind="bytes", phone=True), Column(key="files", title=N_("Files"), kind="number"),
+        Column(key="disk_bytes", title=N_("On disk"), kind="bytes"), Column(key="tape_bytes", title=N_("On tape"), kind="bytes"),
+    ]  # fmt: skip
+    return html.Div([*failures(frames["errors"], about.settings), table(frame.replace({"tape_bytes": {0.0: np.nan}}), columns)])
+
+
+DATABASE = (Need(kind="database", name="robinhood"),)
+HELP_MEMBERS = N_(
+    "What each member has of the group's storage, as Robinhood counted it last. A file counts for who owns it and for the group it belongs to. Root, and "
+    "people with two entries or fewer, are left out; shares are of all the group has."
+)
+HELP_FULL = N_("Everybody whose space or files are over or near the quota, in every area whose back end can tell it in one question.")
+HELP_OWNERS = N_("People by what they own in an area, all groups together, as Robinhood counted it last. A file whose group is not its owner's counts as well.")
+MEMBERS = Section(
+    key="members", title=N_("Who uses it"), query=members_query, access=SIGNED_IN, needs=DATABASE,
+    blocks=(Block(key="members", title=N_("Who in the group uses it"), draw=draw_members, csv="members", height=360, help=HELP_MEMBERS),),
+)  # fmt: skip
+SIZES = Section(
+    key="sizes", title=N_("File sizes"), query=sizes_query, access=SIGNED_IN, needs=DATABASE,
+    panels=(
+        Panel(
+            key="sizes", title=N_("Files by size"), unit=N_("share of a group's files"), frame="sizes", figure=charts.sizes, wide=True,
+            help=N_("How a group's files fall on classes of size, as Robinhood counted them last. Very many small files are slow to read, and use up the "
+                    "number of files: archives help."),
+        ),
+    ),
+)  # fmt: skip
+FULL = Section(
+    key="full", title=N_("Over or near quota"), query=full_query, access=STAFF,
+    blocks=(Block(key="full", title=N_("Everybody over or near a quota"), draw=draw_full, csv="full", height=300, help=HELP_FULL),),
+)  # fmt: skip
+TOP_OWNERS = Section(
+    key="owners", title=N_("Largest owners"), query=owners_query, access=STAFF, needs=DATABASE,
+    blocks=(Block(key="owners", title=N_("Largest owners by area"), draw=draw_owners, csv="owners", height=300, help=HELP_OWNERS),),
+)  # fmt: skip
+
+
+def group_keys(settings: Settings) -> tuple[str, ...]:
+    """Keys of the sections about groups, where anything tells."""
+    return ("members", "sizes") if group_areas(settings) else ()
+
+
+def staff_keys(settings: Settings) -> tuple[str, ...]:
+    """Keys of the sections only staff see."""
+    return ("full", *(("owners",) if owner_areas(settings) else ()))
