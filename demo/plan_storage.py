@@ -48,6 +48,8 @@ USED = {
 STEADY = 0.0004  # of itself a day: how those named above grow
 PACE = {("project", "rrg-franklin"): 0.015}  # of the limit a day, in the last RECENT days
 RECENT = 12
+PERIODS = (4.3, 9.7, 26.0)  # days
+RESTLESS = {"home": 0.015, "scratch": 0.05}  # part of what is there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class Quota:
     growth: float  # of itself a day
     pace: float  # of the size a day, lately
     phase: float
+    restless: float
     limited: bool = True
 
 
@@ -131,6 +134,7 @@ def _quota(rng: np.random.Generator, area: str, owner: str, number: int, size: f
         growth=STEADY if named else float(growth),
         pace=PACE.get((area, owner), 0.0),
         phase=float(phase),
+        restless=0.0 if named else RESTLESS.get(area, 0.02),
         limited=(area, owner) not in UNLIMITED,
     )
 
@@ -148,6 +152,10 @@ def used(held: list[Quota], made_at: int, times: np.ndarray) -> tuple[np.ndarray
         return np.array([getattr(one, name) for one in held], float).reshape(-1, 1)
 
     swing = (1 + column("growth") * days) * (1 + 0.003 * np.sin(2 * np.pi * days + column("phase")))
+    for period in PERIODS:
+        # what is written and deleted again over weeks; nothing when the plan is made
+        turn = 2 * np.pi / period
+        swing = swing + column("restless") * (np.sin(turn * days + column("phase") * period) - np.sin(column("phase") * period))
     lately = column("pace") * np.maximum(days, -RECENT)
     filled = np.maximum(column("share") * swing + lately, 0)
     counted = np.maximum(column("files_share") * swing + lately / 2, 0)
