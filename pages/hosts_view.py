@@ -29,8 +29,9 @@ from pages.hosts_query import KEYS, LOGINS, SHOWN, hosts_of
 STATES = {QUIET: (N_("Quiet"), "good"), IN_USE: (N_("In use"), "info"), BUSY: (N_("Busy"), "warn"), SILENT: (N_("No answer"), "bad")}
 NEEDS = (Need(kind="exporter", name="node_exporter"), *needs_of(host_batches.now(PLAIN)))
 HELP = N_(
-    "Busy: four fifths of the processors or nine tenths of the memory are in use, or programs wait for each other. In use: half of the "
-    "processors or seven tenths of the memory. No answer: the node does not report its figures. It may be down, or only its monitoring is."
+    "Busy: four fifths of the processors or of the network link, or nine tenths of the memory are in use, or programs wait for each other. "
+    "In use: half of the processors or of the link, or seven tenths of the memory. No answer: the node does not report its figures. "
+    "It may be down, or only its monitoring is."
 )
 
 
@@ -60,7 +61,7 @@ def _name(row: dict[str, Any]) -> Any:
 
 
 def _memory(row: dict[str, Any]) -> Any:
-    return share_cell(row["memory_share"], role_of("memory"), text.of(row["memory_used"], row["memory"], "B"))
+    return share_cell(row["memory_share"], role_of("memory_share"), text.of(row["memory_used"], row["memory"], "B"))
 
 
 def _traffic(row: dict[str, Any]) -> Any:
@@ -69,7 +70,7 @@ def _traffic(row: dict[str, Any]) -> Any:
 
 def _link(row: dict[str, Any]) -> Any:
     said = _("of %(speed)s", speed=bits(row["speed"])) if row["speed"] == row["speed"] else ""
-    return share_cell(row["network_share"], "used", said)
+    return share_cell(row["network_share"], role_of("network_share"), said)
 
 
 def _disk(row: dict[str, Any]) -> Any:

@@ -16,8 +16,8 @@ from datasources.prometheus.run import fetch
 from datasources.sources import Sources
 
 QUIET, IN_USE, BUSY, SILENT = "quiet", "in_use", "busy", "no_answer"
-# from these shares on a host is in use, and busy: of its threads computing, of its memory, and runnable programs for each thread
-LIMITS = {"cpu": (0.5, 0.8), "memory": (0.7, 0.9), "load_per_core": (0.7, 1.0)}
+# from these shares on a host is in use, and busy: of its threads computing, of its memory, of its link, and programs for each thread
+LIMITS = {"cpu": (0.5, 0.8), "memory_share": (0.7, 0.9), "load_per_core": (0.7, 1.0), "network_share": (0.5, 0.8)}
 MOMENT = 900
 COLUMNS = (
     "up", "cores", "busy", "load", "booted", "memory", "available", "in", "out", "speed", "cpu", "load_per_core", "memory_used",
@@ -103,16 +103,12 @@ def state_of(row: dict[str, object]) -> str:
     """quiet, in_use or busy by the largest of its shares; no_answer where its exporter is down or gone."""
     if row["up"] == 0 or np.isnan(row["load"]) and np.isnan(row["busy"]):
         return SILENT
-    levels = [
-        (row[what] >= low) + (row[what] >= high)
-        for what, (low, high) in (("cpu", LIMITS["cpu"]), ("memory_share", LIMITS["memory"]), ("load_per_core", LIMITS["load_per_core"]))
-    ]
-    return (QUIET, IN_USE, BUSY)[max(levels)]
+    return (QUIET, IN_USE, BUSY)[max((row[what] >= low) + (row[what] >= high) for what, (low, high) in LIMITS.items())]
 
 
 def freest(frame: pd.DataFrame) -> str:
     """The host with most to spare by its scarcest part; "" where none answers or only one does."""
-    shares = frame.loc[frame["state"] != SILENT].set_index("host")[["cpu", "memory_share", "load_per_core"]].max(axis=1).dropna()
+    shares = frame.loc[frame["state"] != SILENT].set_index("host")[list(LIMITS)].max(axis=1).dropna()
     return str(shares.idxmin()) if len(shares) > 1 else ""
 
 
