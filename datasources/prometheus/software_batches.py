@@ -64,9 +64,10 @@ def held(settings: Settings, what: str) -> Batch:
     def expr(target: Target, grid: Grid, site: str) -> str:
         seconds, card = selector(PROCESS, site, 'exe!=""'), selector(CARD, site)
         cards = f"count by ({on}) ({card})"
-        whole = cards if what == "gpus" else f"(count by ({on}) ({selector(CORE, site)}) and on ({on}) {cards})"
+        of_gpu_jobs = f"and on ({on}) {card}"  # as early as can be: most jobs have no GPU
+        whole = cards if what == "gpus" else f"count by ({on}) ({selector(CORE, site)} {of_gpu_jobs})"
         # CPU seconds so far tell how a job is shared among its executables; one without any is a share of its own
-        shares = f"(sum by ({on}, exe) ({seconds}) or on ({on}) {cards})"
+        shares = f"(sum by ({on}, exe) ({seconds} {of_gpu_jobs}) or on ({on}) {cards})"
         shared = f"sum by (exe) ({shares} * on ({on}) group_left () ({whole} / on ({on}) sum by ({on}) ({shares})))"
         seen = _over(grid, "count_over_time", f"count({seconds}) or count({card})")
         return joined({"held": f"topk({MOST}, {_over(grid, 'sum_over_time', shared)} > 0)", "seen_at": seen})
