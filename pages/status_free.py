@@ -85,7 +85,8 @@ def by_kind(now: ClusterNow, held: dict[str, float], measured: pd.DataFrame) -> 
             kind, cores = family.most_common(1)[0][0] if family else ("", 0.0)
         taken = min(held.get(node, 0.0), cores)
         rest = cores - taken
-        rows.append({"kind": kind, "nodes": 1, "cores": cores, "free": 0.0 if node in away else rest, "away": rest if node in away else 0.0, "held": taken})
+        gone = rest if node in away else min(rest, now.reserved_cores.get(node, 0.0))
+        rows.append({"kind": kind, "nodes": 1, "cores": cores, "free": rest - gone, "away": gone, "held": taken})
     found = pd.DataFrame(rows).groupby("kind", as_index=False).sum().sort_values("cores", ascending=False, ignore_index=True)
     return found.assign(use=found["held"] / found["cores"].where(found["cores"] > 0))[list(KIND_COLUMNS)]
 
@@ -97,7 +98,8 @@ def _or_error(call: Any) -> Any:
         return error
 
 
-def _kept(sources: Sources, key: str, seconds: int, make: Any) -> Any:
+def kept(sources: Sources, key: str, seconds: int, make: Any) -> Any:
+    """What `make` reads of accounting, one reading for all visitors, or the error that stands for it."""
     if sources.slurm is None:
         return NoData(Why.NOT_CONFIGURED, "slurm")
     return _or_error(lambda: sources.cache.get_or_make((key,), seconds, make))
@@ -107,9 +109,9 @@ def free_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
     """`now`: ClusterNow. `kinds`: by_kind's frame. `waits`: waits_table's frame. `reserved`: reservations, named for staff. Or errors."""
     calls = {
         "now": lambda: read_now(sources),
-        "held": lambda: _kept(sources, "cores_held", HELD_SECONDS, lambda: cores_held(sources, viewer=PUBLIC)),
+        "held": lambda: kept(sources, "cores_held", HELD_SECONDS, lambda: cores_held(sources, viewer=PUBLIC)),
         "sizes": lambda: _or_error(lambda: sizes(sources, when)),
-        "waits": lambda: _kept(sources, "recent_waits", WAITS_SECONDS, lambda: recent_waits(sources, viewer=PUBLIC)),
+        "waits": lambda: kept(sources, "recent_waits", WAITS_SECONDS, lambda: recent_waits(sources, viewer=PUBLIC)),
         "reserved": lambda: _or_error(lambda: reservations_now(sources, viewer=viewer)) if sources.slurm is not None else (),
     }
     found = sources.pool.gather(calls, 9.0)
@@ -163,10 +165,10 @@ def _free_cell(row: dict[str, Any]) -> Any:
 
 
 def _reserved_note(frames: Frames, now: ClusterNow, about: About) -> Any:
-    count = len(now.reserved_nodes)
+    count = len(now.reserved_cores)
     if not count:
         return None
-    one, many = N_("%(num)s node is reserved now: it is kept for its reservation."), N_("%(num)s nodes are reserved now: they are kept for their reservations.")
+    one, many = N_("%(num)s node is reserved now, in whole or in part."), N_("%(num)s nodes are reserved now, in whole or in part.")
     said: list[Any] = [ngettext(one, many, count)]
     found = frames["reserved"]
     if about.viewer.is_staff and not isinstance(found, TurtleError):

@@ -104,6 +104,9 @@ def _state(row: dict[str, Any]) -> Any:
     return parts.badge(_(word), tone)
 
 
+HELP_LOAD = N_("Programs that want to run for each core: above 1 they wait for each other")
+
+
 def draw_hosts(frames: Frames, about: About) -> Any:
     """One row a login or transfer node: whether it answers, and how busy it is."""
     places = about.settings.overview
@@ -115,7 +118,7 @@ def draw_hosts(frames: Frames, about: About) -> Any:
         Column(key="title", title=N_("Node"), phone=True),
         Column(key="kind", title=N_("For")),
         Column(key="state", title=N_("State"), draw=_state, phone=True),
-        Column(key="load_per_core", title=N_("Load per core"), kind="number", draw=lambda row: text.number(row["load_per_core"], 2), help=N_("Programs that want to run for each core: above 1 they wait for each other")),
+        Column(key="load_per_core", title=N_("Load per core"), kind="number", draw=lambda row: text.number(row["load_per_core"], 2), help=HELP_LOAD),
         Column(key="memory_share", title=N_("Memory"), kind="bar"),
     )
     pages = ((_("Login nodes"), "/logins", places.login_nodes), (_("Transfer nodes"), "/transfers", places.transfer_nodes))

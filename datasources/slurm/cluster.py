@@ -56,7 +56,8 @@ class ClusterNow:
     """The cluster at this moment: what is configured, allocated to running jobs, out of service; jobs by state.
 
     `out` is all of the nodes that are down or drained, `out_held` what jobs still hold there (a draining node); `reserved` is what
-    nobody holds on nodes of reservations that are in service, `reserved_nodes` those nodes.
+    nobody holds of what reservations keep on nodes in service, `reserved_nodes` the nodes they keep whole, `reserved_cores` idle
+    reserved cores of each node.
     """
 
     configured: Amount
@@ -71,6 +72,7 @@ class ClusterNow:
     out_held: Amount = field(default_factory=Amount)
     reserved: Amount = field(default_factory=Amount)
     reserved_nodes: tuple[str, ...] = ()
+    reserved_cores: Mapping[str, float] = field(default_factory=dict)
 
     def free_gpus(self) -> dict[str, int]:
         """{GRES type: configured − allocated − on nodes out of service − on reserved nodes}, never below 0; what is held there counts once."""
@@ -108,7 +110,7 @@ def _by_state(job: Any) -> Select[Any]:
 
 def _placed(job: Any) -> Select[Any]:
     """What each running job holds, and where."""
-    return select(job.tres_alloc, job.nodelist).where(unfinished(job, RUNNING), job.time_start > 0).limit(MOST_ROWS)
+    return select(job.tres_alloc, job.nodelist, job.id_resv).where(unfinished(job, RUNNING), job.time_start > 0).limit(MOST_ROWS)
 
 
 def held_on(rows: Any, nodes: Collection[str], names: Mapping[int, str]) -> Amount:
@@ -132,24 +134,48 @@ def _unheld(whole: Amount, held: Amount) -> Amount:
     return Amount(nodes=whole.nodes, cores=max(0, whole.cores - held.cores), memory=max(0, whole.memory - held.memory), gpus=rest)
 
 
-def _reserved(sources: Sources, viewer: Viewer, held: list[Any], in_service: Collection[str]) -> tuple[Amount, tuple[str, ...]]:
-    """What nobody holds on the reserved nodes in service, and those nodes."""
-    found = reservations_now(sources, viewer=viewer)
-    names = database(sources).tres_names()
-    nodes = tuple(node for node in dict.fromkeys(node for one in found for node in one.nodes) if node in in_service)
-    if not nodes:
-        return Amount(), ()
-    whole, known = Amount(), capacities(sources, nodes)
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What a reservation keeps that nobody holds, on which nodes, and whether these are whole ones."""
+
+    idle: Amount
+    nodes: tuple[str, ...]
+    whole: bool
+
+
+def _kept(one: Reservation, nodes: tuple[str, ...], held: list[Any], sizes: Mapping[str, Mapping[str, int]], names: Mapping[int, str]) -> _Kept:
+    own, have = Amount(), Amount()
+    # of its nodes some may be out of service
+    own.add({name: count * len(nodes) // len(one.nodes) for name, count in one.tres.items()})
     for node in nodes:
-        whole.add(known[node] if node in known else _share_of(found, node))
-    whole.nodes = len(nodes)
-    return _unheld(whole, held_on(held, nodes, names)), nodes
+        have.add(sizes.get(node, {}))
+    known = all(node in sizes for node in nodes)
+    whole = not known or not own.cores or own.cores >= have.cores
+    unheld = _unheld(have if known else own, held_on(held, nodes, names))
+    if whole:
+        return _Kept(idle=unheld, nodes=nodes, whole=True)
+    rest = _unheld(own, held_on([row for row in held if int(row["id_resv"]) == one.ident], nodes, names))
+    types = Counter({name: min(count, unheld.gpus[name]) for name, count in rest.gpus.items()})
+    idle = Amount(nodes=len(nodes), cores=min(rest.cores, unheld.cores), memory=min(rest.memory, unheld.memory), gpus=types)
+    return _Kept(idle=idle, nodes=nodes, whole=False)
 
 
-def _share_of(found: tuple[Reservation, ...], node: str) -> dict[str, int]:
-    """A node's part of what its reservation names, where accounting has never told the node's own size."""
-    one = next(one for one in found if node in one.nodes)
-    return {name: count // len(one.nodes) for name, count in one.tres.items()}
+def _reserved(sources: Sources, viewer: Viewer, held: list[Any], in_service: Collection[str]) -> dict[str, Any]:
+    """The fields reserved, reserved_nodes and reserved_cores of ClusterNow; a node of several reservations counts for the first of them."""
+    names, total, seen = database(sources).tres_names(), Amount(), set[str]()
+    found = [(one, tuple(node for node in one.nodes if node in in_service)) for one in reservations_now(sources, viewer=viewer)]
+    sizes = capacities(sources, {node for _one, nodes in found for node in nodes})
+    whole, cores = [], {}
+    for one, nodes in found:
+        fresh = tuple(node for node in nodes if node not in seen)
+        if not fresh:
+            continue
+        seen.update(fresh)
+        kept = _kept(one, fresh, held, sizes, names)
+        total = Amount(nodes=total.nodes + len(fresh), cores=total.cores + kept.idle.cores, memory=total.memory + kept.idle.memory, gpus=total.gpus + kept.idle.gpus)
+        whole += fresh if kept.whole else ()
+        cores |= dict.fromkeys(fresh, kept.idle.cores / len(fresh))
+    return {"reserved": total, "reserved_nodes": tuple(whole), "reserved_cores": cores}
 
 
 def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
@@ -181,12 +207,11 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
     use = _use(db.rows(_by_state(job)), names)
     booked = {node for one in reservations_now(sources, viewer=viewer) for node in one.nodes}
     held = list(db.rows(db.schema.on_key(_placed(job), "rollup2"))) if away or booked else []
-    reserved, reserved_nodes = _reserved(sources, viewer, held, set(nodes) - away)
     return ClusterNow(
         configured=configured, allocated=use.held, out=out, hosts=nodes,
         down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained) - set(down))),
         running=use.running, suspended=use.suspended, pending=use.pending,
-        out_held=held_on(held, away, names), reserved=reserved, reserved_nodes=reserved_nodes,
+        out_held=held_on(held, away, names), **_reserved(sources, viewer, held, set(nodes) - away),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Integer, Select, cast, func, select, union_all
+from sqlalchemy import Integer, Select, and_, case, cast, func, or_, select, union_all
 from sqlalchemy.sql.selectable import Subquery
 
 from core.units import DAY
@@ -14,7 +14,8 @@ from datasources.slurm.arrays import NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import database
 from datasources.slurm.states import BASE, PENDING
-from datasources.slurm.waits import bucket_sql
+from datasources.slurm.unfinished import tasks_in, unfinished
+from datasources.slurm.waits import OUT, bucket_sql
 from datasources.sources import Sources
 
 SPAN = DAY
@@ -59,3 +60,25 @@ def recent_waits(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     rows = db.rows(statement(db, int(sources.clock()) - SPAN))
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(COLUMNS))
     return frame.astype({"partition": "str", "bucket": "int64", "jobs": "int64"})
+
+
+def pending_statement(db: SlurmDb, now: int) -> Select[Any]:
+    """Pending jobs by partition and bucket of how long they could have run; OUT: those that may not start yet."""
+    job = db.schema.table("job_table").c
+    ready = and_(job.time_eligible > 0, job.time_eligible <= now)
+    first = or_(job.het_job_id == 0, job.het_job_offset == 0, job.het_job_offset >= NO_VALUE)
+    bucket = case((ready, bucket_sql(now - job.time_eligible)), else_=OUT)
+    columns = (job.partition.label("partition"), bucket.label("bucket"), func.sum(tasks_in(job)).label("jobs"))
+    found = select(*columns).where(unfinished(job, PENDING), job.time_start == 0, first).group_by("partition", "bucket")
+    return db.schema.on_key(found, "rollup2")
+
+
+def pending_now(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
+    """Who waits now, as numbers. Columns: partition (as asked for: may be a list `a,b`), bucket (of seconds since they could start; OUT for
+    those that may not yet), ready, not_ready (jobs, array tasks one by one). Open to everybody. One statement on the rows that have not ended.
+    """
+    db = database(sources)
+    rows = [(row["partition"] or "", int(row["bucket"]), int(row["jobs"])) for row in db.rows(pending_statement(db, int(sources.clock())))]
+    frame = pd.DataFrame(rows, columns=["partition", "bucket", "jobs"]).astype({"partition": "str", "bucket": "int64", "jobs": "int64"})
+    out = frame["bucket"] == OUT
+    return frame.assign(ready=frame["jobs"].where(~out, 0), not_ready=frame["jobs"].where(out, 0))[["partition", "bucket", "ready", "not_ready"]]

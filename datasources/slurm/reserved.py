@@ -21,8 +21,9 @@ SIZES_SECONDS = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """A reservation that runs: its nodes, start and end (UTC s; None: open), what it names (TRES), and its name, "" but for staff."""
+    """A reservation that runs: its nodes, start and end (UTC s; None: open), what it holds (TRES), and its name, "" but for staff."""
 
+    ident: int
     nodes: tuple[str, ...]
     start: int
     end: int | None
@@ -48,7 +49,7 @@ def reservations_now(sources: Sources, *, viewer: Viewer) -> tuple[Reservation, 
         names = db.tres_names()
         found = [
             Reservation(
-                nodes=hosts(row["nodelist"]), start=int(row["time_start"]), end=int(row["time_end"]) or None, name=row["resv_name"] or "",
+                ident=int(row["id_resv"]), nodes=hosts(row["nodelist"]), start=int(row["time_start"]), end=int(row["time_end"]) or None, name=row["resv_name"] or "",
                 tres=tres(row["tres"], names) if has_tres else {},
             )
             for row in rows

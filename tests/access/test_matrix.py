@@ -33,6 +33,7 @@ VIEWERS: dict[str, str | None] = {
 # page → address about alice's jobs; who reads her word there
 PLACES: dict[str, tuple[str, frozenset[str]]] = {
     "status": ("/", frozenset({"owner"})),
+    "scheduler": ("/scheduler", frozenset()),  # counts by partition and state
     "software": ("/software", frozenset()),  # programs by name: nothing of a job, whoever looks
     **{page: (f"/{page}", frozenset()) for page in ("filesystems", "logins", "transfers")},  # servers only
     "jobs": ("/jobs?user=alice", frozenset({"owner", "staff"})),
@@ -57,7 +58,7 @@ SEEN = {
     "top": "alice", "top_gpu": "bob", "top_memory": "Large memory nodes now", "top_lustre": "Top users of file systems", "top_waste": "Waste over time",
     "quotas": "Quotas", "scheduling": "rrg-pi1_cpu", "nodes": "&node=c3&", "cloud": "lab1", "cloud_project": "lab1", "cloud_instance": "lab1",
 }  # fmt: skip
-OPEN_PAGES = {"status", "software", "filesystems", "logins", "transfers"}
+OPEN_PAGES = {"status", "scheduler", "software", "filesystems", "logins", "transfers"}
 # who may open a page without reading alice's word there: carol's job ran on the same node, bob is in her account, all have lists of accounts and nodes
 NEIGHBOURS = {
     ("node", "coordinator of another account"), ("account", "member of the same account"),

@@ -1,0 +1,136 @@
+"""What the scheduler's public page reads: the exporter's counts, the rules' sums, and those who wait as numbers by partition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from components.records import Frames
+from core.errors import NoData, TurtleError, Why
+from core.subjects import Subject
+from core.timerange import TimeRange
+from core.viewer import PUBLIC, Viewer
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.cluster_batches import (
+    CLUSTER_MEMORY,
+    DBD,
+    DBD_RPCS,
+    JOBS,
+    NODE_STATES,
+    PARTITION_JOBS,
+    PARTITION_WAITS,
+    RPCS,
+    SDIAG,
+)
+from datasources.prometheus.run import fetch, reason_for_empty
+from datasources.slurm.cluster import ClusterNow
+from datasources.slurm.recent_waits import pending_now, recent_waits
+from datasources.sources import Sources
+from pages.status import use_query
+from pages.status_free import FEWEST, WAITS_SECONDS, kept, waits_table
+from pages.status_now import flat, read_now
+
+PENDING_SECONDS = 30
+KINDS = tuple(zip(("running", "pending"), JOBS, strict=True))
+
+
+def _whole(sources: Sources, batches: tuple[Batch, ...], when: TimeRange) -> dict[str, Any]:
+    """The frames of these batches; in place of an empty one the error that says why it is."""
+    found = fetch(sources, batches, Target(), when, viewer=PUBLIC)
+    for batch in batches:
+        frame = found[batch.key]
+        if isinstance(frame, pd.DataFrame) and not frame.shape[1]:
+            found[batch.key] = NoData(reason_for_empty(sources, batch, Target(), when, None), batch.metrics[0] if batch.metrics else batch.rules[0])
+    return found
+
+
+def _flattened(frame: Any) -> Any:
+    return frame if isinstance(frame, TurtleError) else flat(frame)
+
+
+def resources_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`cores`, `gpus`: see pages.status.use_query. `memory`: used, allocated, total (bytes), plain columns."""
+    calls = {
+        "use": lambda: use_query(sources, viewer, subject, when), "memory": lambda: _whole(sources, (CLUSTER_MEMORY,), when)[CLUSTER_MEMORY.key],
+        "now": lambda: read_now(sources),
+    }  # fmt: skip
+    found = sources.pool.gather(calls, 9.0)
+    use, memory, now = found["use"], _flattened(found["memory"]), found["now"]
+    if isinstance(use, TurtleError):
+        use = {"cores": use, "gpus": use}
+    if isinstance(memory, pd.DataFrame):
+        attrs = {**memory.attrs, "unit": "B"}
+        if isinstance(now, ClusterNow) and now.configured.memory:
+            memory = memory.assign(total=float(now.configured.memory))
+        memory.attrs = attrs
+    return {**use, "memory": memory}
+
+
+def jobs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`running`, `pending`: jobs by partition (level partition). `states`: nodes by state, plain columns."""
+    found = _whole(sources, (PARTITION_JOBS, NODE_STATES), when)
+    jobs = found[PARTITION_JOBS.key]
+    parts: dict[str, Any] = dict.fromkeys(("running", "pending"), jobs)
+    if isinstance(jobs, pd.DataFrame):
+        for kind, metric in KINDS:
+            own = jobs.loc[:, jobs.columns.get_level_values("__name__") == metric]
+            own.attrs = dict(jobs.attrs)
+            idle = NoData(Why.NO_DATA, metric)
+            parts[kind] = own if own.shape[1] and float(own.max().max() or 0) > 0 else idle
+    return {**parts, "states": _flattened(found[NODE_STATES.key])}
+
+
+def health_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`sdiag`: cycles (µs), queues, threads, plain columns. `rpc`: questions a second (level operation), never by user."""
+    found = _whole(sources, (SDIAG, RPCS), when)
+    return {"sdiag": _flattened(found[SDIAG.key]), "rpc": found[RPCS.key]}
+
+
+def dbd_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`rollup`: slurmdbd's roll-ups (µs), plain columns. `dbd_rpc`: questions a second (level operation)."""
+    found = _whole(sources, (DBD, DBD_RPCS), when)
+    return {"rollup": _flattened(found[DBD.key]), "dbd_rpc": found[DBD_RPCS.key]}
+
+
+def waiting_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`pending`: pending_table's frame. `waits`: waits_table's. `median`: median wait of those pending, seconds (level partition)."""
+    calls = {
+        "pending": lambda: kept(sources, "pending_now", PENDING_SECONDS, lambda: pending_now(sources, viewer=PUBLIC)),
+        "waits": lambda: kept(sources, "recent_waits", WAITS_SECONDS, lambda: recent_waits(sources, viewer=PUBLIC)),
+        "median": lambda: _whole(sources, (PARTITION_WAITS,), when)[PARTITION_WAITS.key],
+    }
+    found = sources.pool.gather(calls, 9.0)
+    pending, waits = found["pending"], found["waits"]
+    return {
+        "pending_jobs": pending if isinstance(pending, TurtleError) else pending_table(pending),
+        "waits": waits if isinstance(waits, TurtleError) else waits_table(waits), "median": found["median"],
+    }  # fmt: skip
+
+
+def pending_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """partition, ready, not_ready (jobs, array tasks one by one), median and p90 (s waited so far by the ready ones); most jobs first.
+
+    Partitions with fewer than FEWEST jobs waiting are one row without a wait, partition "".
+    """
+    if counts.empty:
+        return pd.DataFrame(columns=["partition", "ready", "not_ready", "median", "p90"])
+    rows = counts.groupby("partition", as_index=False)[["ready", "not_ready"]].sum()
+    ages = waits_table(counts[counts["ready"] > 0].rename(columns={"ready": "jobs"})[["partition", "bucket", "jobs"]])
+    found = rows.merge(ages[["partition", "median", "p90"]], on="partition", how="left")
+    few = found["ready"] + found["not_ready"] < FEWEST
+    told = found[~few].sort_values(["ready", "not_ready", "partition"], ascending=[False, False, True])
+    if not few.any():
+        return told.reset_index(drop=True)
+    sums = {name: int(found.loc[few, name].sum()) for name in ("ready", "not_ready")}
+    rest = {"partition": "", **sums, "median": float("nan"), "p90": float("nan")}
+    return pd.concat([told, pd.DataFrame([rest])], ignore_index=True)
+
+
+def now_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
+    """`now`: ClusterNow or error. `sdiag`: the last quarter of an hour, plain columns."""
+    moment = replace(when, start=when.now - 900, end=when.now, points=60)
+    calls = {"now": lambda: read_now(sources), "sdiag": lambda: _whole(sources, (SDIAG,), moment)[SDIAG.key]}
+    found = sources.pool.gather(calls, 9.0)
+    return {"now": found["now"], "sdiag": _flattened(found["sdiag"])}
