@@ -84,7 +84,7 @@ def _device(rows: pd.DataFrame) -> dict[str, object]:
     traffic = found[["in", "out"]].sum(axis=1)
     name = max(found.index, key=lambda device: (traffic[device], found["speed"].fillna(0)[device], device))
     into, out, speed = (float(found.at[name, what]) for what in ("in", "out", "speed"))
-    return {"device": str(name), "in": into, "out": out, "speed": speed, "network_share": np.fmax(into, out) / speed}
+    return {"device": str(name), "in": into, "out": out, "speed": speed, "network_share": float(np.fmax(into, out)) / speed}
 
 
 def _disks(rows: pd.DataFrame) -> pd.Series:
@@ -103,7 +103,7 @@ def state_of(row: dict[str, object]) -> str:
     """quiet, in_use or busy by the largest of its shares; no_answer where its exporter is down or gone."""
     if row["up"] == 0 or np.isnan(row["load"]) and np.isnan(row["busy"]):
         return SILENT
-    return (QUIET, IN_USE, BUSY)[max((row[what] >= low) + (row[what] >= high) for what, (low, high) in LIMITS.items())]
+    return (QUIET, IN_USE, BUSY)[max(int(row[what] >= low) + int(row[what] >= high) for what, (low, high) in LIMITS.items())]
 
 
 def freest(frame: pd.DataFrame) -> str:
