@@ -1,80 +1,70 @@
-"""The connection to a Robinhood database: read-only, with deadlines."""
+"""The connection to a Robinhood database: read-only, with deadlines, and what its table ACCT_STAT holds."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from dataclasses import dataclass
 
-from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.engine import Engine, RowMapping
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.sql import Executable
+from sqlalchemy import text
 
-from core.errors import SourceDown, SourceError, SourceRefused, SourceSlow
+from core.errors import SourceRefused
 from core.settings import Robinhood
-from datasources.slurm.db import OUT_OF_TIME, QUIET_SECONDS, REFUSED, SPARE_SECONDS, prepare
+from datasources.mysql import Mysql
 
 SOURCE = "robinhood"
+TABLE = "ACCT_STAT"
+NEEDED = ("uid", "gid", "type", "size", "blocks", "count")
+STATUS = "lhsm_status"  # only where Robinhood looks after tapes
+SIZES = ("sz0", "sz1", "sz32", "sz1K", "sz32K", "sz1M", "sz32M", "sz1G", "sz32G", "sz1T")
+WHOLE_NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint")
+# Lower-cased aliases: MySQL 8 answers in capitals what MariaDB answers in small letters
+COLUMNS = text(
+    "SELECT COLUMN_NAME AS column_name, DATA_TYPE AS data_type FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name"
+).bindparams(name=TABLE)
+INDEXES = text(
+    "SELECT COLUMN_NAME AS column_name FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = :name AND SEQ_IN_INDEX = 1"
+).bindparams(name=TABLE)
 log = logging.getLogger("turtle.robinhood")
 
 
-class RobinhoodDb:
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How this version keeps ACCT_STAT: its columns, whether people and groups are names there and not numbers, an index of groups."""
+
+    columns: frozenset[str]
+    names: bool
+    by_group: bool
+
+    @property
+    def status(self) -> bool:
+        """Whether it knows what is on tape."""
+        return STATUS in self.columns
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The classes of file sizes it counts."""
+        return tuple(name for name in SIZES if name in self.columns)
+
+
+class RobinhoodDb(Mysql):
     """Reads one Robinhood database. Raises SourceDown, SourceSlow or SourceRefused; never returns half an answer."""
 
     def __init__(self, name: str, settings: Robinhood) -> None:
         """Opens nothing yet: the first statement connects. `name`: its name in the settings."""
+        super().__init__(SOURCE, f"Robinhood {name}", str(settings.url), settings.password, settings.timeout_seconds, settings.connections)
         self.name = name
-        url = make_url(str(settings.url))
-        if url.drivername in ("mysql", "mariadb"):
-            url = url.set(drivername=f"{url.drivername}+pymysql")
-        password = settings.password.get_secret_value()
-        url = (url.set(password=password) if password else url).update_query_dict({"charset": "utf8mb4"})
-        seconds = settings.timeout_seconds
-        self.engine: Engine = create_engine(
-            url, pool_size=settings.connections, max_overflow=0, pool_timeout=seconds, pool_recycle=1800, pool_pre_ping=True, isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": max(1, round(seconds)), "read_timeout": seconds + 2, "write_timeout": seconds + 2},
-        )  # fmt: skip
-        event.listen(self.engine, "connect", prepare(seconds))
-        self._threads = ThreadPoolExecutor(settings.connections, thread_name_prefix=f"rbh-{name}")
-        self._limit = seconds + SPARE_SECONDS
-        self._silent_until = 0.0
 
-    def rows(self, statement: Executable) -> Sequence[RowMapping]:
-        """All rows of a select within the deadline; raises SourceDown, SourceSlow or SourceRefused."""
-        if time.monotonic() < self._silent_until:
-            raise SourceSlow(SOURCE, "kept silent a moment ago")
-        future = self._threads.submit(copy_context().run, self._read, statement)
-        try:
-            return future.result(self._limit)
-        except TimeoutError:
-            future.cancel()
-            self._silent_until = time.monotonic() + QUIET_SECONDS
-            log.warning("%s: no answer within %.1f s", self.name, self._limit)
-            raise SourceSlow(SOURCE, f"{self.name}: no answer within {self._limit:.1f} s") from None
+    @property
+    def layout(self) -> Layout:
+        """What ACCT_STAT looks like here, asked once; raises SourceRefused where it, or a needed column, is missing."""
+        return self.kept("layout", self._discover)
 
-    def _read(self, statement: Executable) -> Sequence[RowMapping]:
-        try:
-            with self.engine.connect() as connection:
-                return connection.execute(statement).mappings().all()
-        except PoolTimeout as error:
-            raise SourceSlow(SOURCE, f"{self.name}: no free connection") from error
-        except DBAPIError as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: DBAPIError) -> SourceError:
-        cause = error.orig
-        code = cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else 0
-        text = f"{self.name}: {cause}"
-        log.warning("%s", text)
-        if code in OUT_OF_TIME or (code == 2013 and "timed out" in text):
-            return SourceSlow(SOURCE, text)
-        return SourceRefused(SOURCE, text) if code in REFUSED else SourceDown(SOURCE, text)
-
-    def close(self) -> None:
-        """Ends all connections."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self.engine.dispose()
+    def _discover(self) -> Layout:
+        types = {str(row["column_name"]): str(row["data_type"]).lower() for row in self.rows(COLUMNS)}
+        missing = [f"{TABLE}.{column}" for column in NEEDED if column not in types] if types else [TABLE]
+        if missing:
+            told = f"{self.name}: cannot read {', '.join(missing)} (missing, or not granted)"
+            log.error("Robinhood %s", told)
+            raise SourceRefused(SOURCE, told)
+        first = {str(row["column_name"]) for row in self.rows(INDEXES)}
+        return Layout(columns=frozenset(types), names=types["uid"] not in WHOLE_NUMBERS, by_group="gid" in first)
