@@ -47,8 +47,8 @@ def said_of(used: float, limit: float, kind: str) -> str:
     return _("%(part)s of %(whole)s", part=amount(used, kind), whole=amount(limit, kind))
 
 
-def figure(row: Mapping[str, Any], kind: str) -> Any:
-    """What is used of a quota: words, share, badge, bar, and GPFS's hard limit and doubt where there are any."""
+def figure(row: Mapping[str, Any], kind: str, bar: Any = None) -> Any:
+    """What is used of a quota: words, share, badge, bar (one of its own if given), and GPFS's hard limit and doubt where there are any."""
     used, limit, state = (row[f"{kind}_{part}"] for part in ("used", "limit", "state"))
     badge = parts.badge(_(BADGES[state][0]), BADGES[state][1]) if state in BADGES else None
     if math.isnan(used):
@@ -56,11 +56,12 @@ def figure(row: Mapping[str, Any], kind: str) -> Any:
         base = html.Span(_("of %(limit)s", limit=amount(limit, kind)), className="tt-muted") if not math.isnan(limit) else None
         return html.Div([badge, " ", base])
     if math.isnan(limit):
-        return html.Div([amount(used, kind), " ", html.Span(_("no limit known"), className="tt-muted tt-small"), _rest(row, kind)])
+        return html.Div([amount(used, kind), " ", html.Span(_("no limit known"), className="tt-muted tt-small"), bar, _rest(row, kind)])
     share = used / limit
     said = said_of(used, limit, kind)
     head = html.Div([html.Span(said, className="num"), html.Span(fmt.percent(share), className="tt-muted num"), badge], className="tt-quota-head")
-    return html.Div([head, parts.meter(share, ROLES.get(state, "used"), f"{said}, {fmt.percent(share)}"), _rest(row, kind)], className="tt-quota")
+    bar = parts.meter(share, ROLES.get(state, "used"), f"{said}, {fmt.percent(share)}") if bar is None else bar
+    return html.Div([head, bar, _rest(row, kind)], className="tt-quota")
 
 
 def _rest(row: Mapping[str, Any], kind: str) -> Any:
@@ -155,6 +156,8 @@ def pace_words(found: Outlook, kind: str) -> str:
     if found.pace != found.pace:
         return ""
     pace, low, high = (f"{'+' if value > 0 else ''}{amount(value, kind)}" for value in (found.pace, found.pace_low, found.pace_high))
+    if low == high:
+        return _("%(pace)s a day", pace=pace)
     return _("%(pace)s a day; nine times of ten between %(low)s and %(high)s", pace=pace, low=low, high=high)
 
 

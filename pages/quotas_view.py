@@ -172,11 +172,10 @@ def _no_trend(frames: Frames, about: About) -> list[Any]:
 
 def _space(row: dict[str, Any]) -> Any:
     """The space used; of storage with tape what is on disk and on tape, too."""
-    main = figure(row, "bytes")
     disk, tape = row["disk_bytes"], row["tape_bytes"]
     if disk != disk or tape != tape:
-        return main
+        return figure(row, "bytes")
     free = max(row["bytes_limit"] - disk - tape, 0.0) if row["bytes_limit"] == row["bytes_limit"] else 0.0
     words = (_("%(amount)s on disk", amount=fmt.bytes_(disk)), _("%(amount)s on tape", amount=fmt.bytes_(tape)), _("%(amount)s free", amount=fmt.bytes_(free)))
     bar = parts.segments([(disk, "s1", words[0]), (tape, "s3", words[1]), (free, "border", words[2])])
-    return html.Div([main, bar, html.Div(f"{words[0]} · {words[1]}", className="tt-muted tt-small num")])
+    return figure(row, "bytes", bar=html.Div([bar, html.Div(f"{words[0]} · {words[1]}", className="tt-muted tt-small num")]))

@@ -67,7 +67,8 @@ def sizes(frame: pd.DataFrame, about: About) -> Figure:
         counts = rows.set_index("size_class")["files"].reindex(list(SIZES)).fillna(0.0)
         if place >= MOST_GROUPS or not counts.sum():
             continue
-        name = plain(f"{area} {owner}")
+        known = about.settings.storage.areas.get(str(area))
+        name = plain(f"{known.title if known is not None and known.title else str(area).capitalize()} {owner}")
         traces.append({
             "type": "bar", "x": labels, "y": [round(100 * value / counts.sum(), 3) for value in counts], "name": name,
             "customdata": [int(value) for value in counts], "meta": {"color": graph.colour(place), "fill": 0.0},

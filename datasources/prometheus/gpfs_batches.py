@@ -78,8 +78,9 @@ def full(settings: Settings, share: float) -> Batch:
         for area in {place(area): area for area in areas_of(settings)}.values():
             for what in USED:
                 used, limit = (_one(area, one, (), grid, site) for one in (what, f"{what}_limit"))
-                on = "on (who, id, fs, fileset)"
-                found += [f"({used}) >= {on} (({limit}) > 0) * {share}", f"({limit}) > 0 and {on} ({used}) >= {on} ({limit}) * {share}"]
+                # a comparison with on() drops the label what: "and" keeps it
+                beyond = f"({used} >= on (who, id, fs, fileset) ({limit} > 0) * {share:g})"
+                found += [f"{one} and on (who, id, fs, fileset) {beyond}" for one in (used, limit)]
         return " or ".join(f"({one})" for one in found) or "vector(0) < 0"
 
     batch = _batch(settings, "gpfs_full", (*USED, *(f"{what}_limit" for what in USED)), instant=True)
