@@ -16,12 +16,13 @@ from components.text import N_, _
 from core.errors import NotFound, TurtleError
 from core.subjects import InstanceSubject
 from core.timerange import TimeRange
+from core.units import DAY, HOUR
 from core.viewer import CLOUD_MEMBER_OR_STAFF, Viewer
 from datasources.cloud import machines
 from datasources.prometheus import cloud_batches
 from datasources.sources import Sources
 from pages import cloud_parts, cloud_query
-from pages.cloud import span
+from pages.cloud import span as day
 from pages.cloud_cells import path_of, state_badge
 from pages.cloud_project import HELP_FINDINGS, disk_panels, section
 
@@ -84,6 +85,18 @@ def _drawn(sources: Sources, viewer: Viewer, row: dict[str, Any]) -> Any:
     words: list[Any] = [html.H1(plain_text(row["vm"]) or row["uuid"], className="tt-job-name"), state_badge(row)]
     words += [html.Span(fact, className="tt-muted") for fact in facts]
     return html.Div([html.Div(html.Div(words, className="tt-title"), className="tt-title-row"), html.P(html.Code(row["uuid"]), className="tt-muted tt-small")])
+
+
+def span(sources: Sources, viewer: Viewer, subject: InstanceSubject, now: int) -> tuple[int, int]:
+    """The last day; of a machine that has stopped the last day it was seen."""
+    usual = day(sources, viewer, subject, now)
+    if not viewer.sees_project(subject.project):
+        return usual
+    try:
+        row = machines.instance(sources, viewer=viewer, project=subject.project, uuid=subject.uuid, when=TimeRange(start=usual[0], end=usual[1], now=now))
+    except TurtleError:
+        return usual  # the page itself says what is wrong
+    return usual if row["running"] else (int(row["last"]) - DAY, min(int(row["last"]) + HOUR, now))
 
 
 INSTANCE = Page(

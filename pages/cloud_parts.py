@@ -41,6 +41,8 @@ def project_tiles(frames: Frames, about: About) -> Any:
     notes = [parts.notice(error_sentence(one), "warn") for one in (frame, quota) if isinstance(one, TurtleError) and hasattr(one, "source")]
     rows = frame[frame["running"]] if isinstance(frame, pd.DataFrame) else None
     found = []
+    if rows is None and not_seen(frame):
+        found += [parts.tile(label, "0", note=_quota(quota, what)) for what, label in (("instances", _("Machines running")), ("cores", _("Cores running")))]
     if rows is not None:
         stopped = int((~frame["running"]).sum())
         note = [_quota(quota, "instances"), ngettext("%(num)s stopped lately", "%(num)s stopped lately", stopped) if stopped else ""]
@@ -83,7 +85,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
     """What machines waste, each with what to do; what could not be judged is said."""
     judged = frames["judged"]
     if isinstance(judged, TurtleError):
-        return parts.empty(error_sentence(judged))
+        return parts.empty(_("No machine runs now.") if not_seen(judged) else error_sentence(judged))
     project, own = place(about.subject)
     rows = []
     for row, finding in judged["findings"]:

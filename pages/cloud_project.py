@@ -10,11 +10,10 @@ from components.charts import cloud as charts
 from components.needs import PLAIN, needs_of
 from components.records import Block, Page, Panel, Section
 from components.text import N_, _
-from core.errors import NotFound, TurtleError
+from core.errors import TurtleError
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.viewer import CLOUD_MEMBER_OR_STAFF, Viewer
-from datasources.cloud import machines
 from datasources.prometheus import cloud_batches, cloud_project_batches
 from datasources.sources import Sources
 from pages import cloud_parts, cloud_query
@@ -92,17 +91,14 @@ SECTIONS = (
 )  # fmt: skip
 
 
-def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, None]:
-    """The project's name; raises NotFound for one that is not there or not the viewer's."""
+def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
+    """The project's name, and the sections: no charts of a project without machines. Raises NotFound for one that is not there or not the viewer's."""
     CLOUD_MEMBER_OR_STAFF.check(viewer, subject)
-    try:
-        machines.known_project(sources, viewer=viewer, project=subject.id)
-    except NotFound:
-        raise
-    except TurtleError:
-        pass  # who may see it is known without Prometheus; the sections say what is wrong
+    # who may see it is known without Prometheus; where that does not answer, the sections say so
+    found = cloud_query.listed(sources, viewer, subject, when)
+    bare = isinstance(found, TurtleError) and cloud_parts.not_seen(found)
     title = html.Div([html.H1(subject.id, className="tt-job-name"), html.Span(_("cloud project"), className="tt-muted")], className="tt-title")
-    return subject.id, html.Div(html.Div(title, className="tt-title-row")), None
+    return subject.id, html.Div(html.Div(title, className="tt-title-row")), ("summary", "instances") if bare else None
 
 
 PROJECT = Page(

@@ -152,7 +152,7 @@ def test_tiles_of_a_project() -> None:
     words = said(cloud_parts.project_tiles({"instances": frame, "quota": quota}, about()))
     for text in ("1 stopped lately", "of 4 running", "quota: 28", "quota: no limit", "GPUs running", "20 GiB of 100 GiB", "1 GiB of 10 GiB"):
         assert text in words, text
-    assert said(cloud_parts.project_tiles({"instances": NoData(Why.NO_DATA), "quota": quota}, about())).startswith("Object storage")
+    assert said(cloud_parts.project_tiles({"instances": NoData(Why.NO_DATA), "quota": quota}, about())).startswith("Machines running 0")
 
 
 def test_findings_say_what_could_not_be_judged() -> None:

@@ -261,6 +261,19 @@ def test_an_exporter_that_is_not_there_leaves_the_rest(sources: Sources) -> None
     assert cloud_instance.head(bare, ANN, subject, WHEN)[0] == A
 
 
+def test_a_machine_that_stopped_opens_on_its_last_day(sources: Sources) -> None:
+    start, end = cloud_instance.span(sources, ANN, cloud_query.instance_subject({"project": "lab", "uuid": C}), END)
+    assert start < STOPPED < end <= STOPPED + 2 * HOUR and end - start <= DAY + HOUR
+    for viewer, uuid in ((ANN, A), (ANN, D), (EVE, C), (PUBLIC, C)):
+        assert cloud_instance.span(sources, viewer, cloud_query.instance_subject({"project": "lab", "uuid": uuid}), END) == (END - DAY, END)
+
+
+def test_a_project_without_machines_has_no_charts(sources: Sources) -> None:
+    subject = cloud_query.project_subject({"project": "only-quota"})
+    assert cloud_project.head(sources, replace(ANN, cloud_projects=frozenset({"only-quota"})), subject, WHEN)[2] == ("summary", "instances")
+    assert cloud_project.head(sources, ANN, cloud_query.project_subject({"project": "lab"}), WHEN)[2] is None
+
+
 def test_prometheus_down_is_no_empty_project(sources: Sources, sources_of: Callable[..., Sources]) -> None:
     down = sources_of("http://127.0.0.1:9", clock=lambda: float(END))
     with pytest.raises(SourceDown):
