@@ -197,7 +197,7 @@ def _robinhood_now(sources: Sources, viewer: Viewer, held: Sequence[Holding], wh
 def _robinhood_area(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -> Measured:
     area = held[0].area
     try:
-        found = {one: usage.of_holding(sources, viewer=viewer, holding=one) for one in _with_uids(sources, viewer, held) if one.number is not None}
+        found = usage.of_holdings(sources, viewer=viewer, area=area, held=_with_uids(sources, viewer, held))
     except TurtleError as error:
         return Measured(errors={area: error})
     used = {one.key(kind): amounts[kind] for one, amounts in found.items() for kind in KINDS}
