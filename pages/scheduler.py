@@ -134,7 +134,8 @@ PAGE = Page(
             panels=(
                 _panel("running", N_("Jobs running"), N_("jobs by partition"), HELP_RUNNING, "running", charts.partitions_figure, batches.PARTITION_JOBS),
                 _panel("pending", N_("Jobs waiting"), N_("jobs by partition"), HELP_PENDING, "pending", charts.partitions_figure, batches.PARTITION_JOBS),
-                _panel("states", N_("Nodes by state"), N_("nodes"), HELP_STATES, "states", charts.states_figure, batches.NODE_STATES, wide=True),
+                _panel("states", N_("Nodes by state"), N_("nodes"), HELP_STATES, "states", charts.states_figure, batches.NODE_STATES),
+                _panel("median", N_("Wait of those waiting"), N_("hours, median"), HELP_MEDIAN, "median", charts.waits_figure, batches.PARTITION_WAITS),
             ),
         ),
         Section(
@@ -142,11 +143,6 @@ PAGE = Page(
             blocks=(
                 Block(key="pending_jobs", title=N_("Waiting now"), draw=draw_pending, help=HELP_WAITING, csv="pending_jobs", height=200),
                 Block(key="waits", title=N_("Started in the last 24 hours"), draw=draw_waits, help=HELP_WAITS, csv="waits", height=200),
-            ),
-            panels=(
-                _panel(
-                    "median", N_("Wait of those waiting"), N_("hours, median"), HELP_MEDIAN, "median", charts.waits_figure, batches.PARTITION_WAITS, wide=True,
-                ),
             ),
         ),
         Section(

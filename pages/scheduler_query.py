@@ -69,8 +69,9 @@ def resources_query(sources: Sources, viewer: Viewer, subject: Subject, when: Ti
 
 
 def jobs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`running`, `pending`: jobs by partition (level partition). `states`: nodes by state, plain columns."""
-    found = _whole(sources, (PARTITION_JOBS, NODE_STATES), when)
+    """`running`, `pending`: jobs by partition (level partition). `states`: nodes by state, plain columns.
+    `median`: median wait of those pending, seconds (level partition)."""
+    found = _whole(sources, (PARTITION_JOBS, NODE_STATES, PARTITION_WAITS), when)
     jobs = found[PARTITION_JOBS.key]
     parts: dict[str, Any] = dict.fromkeys(("running", "pending"), jobs)
     if isinstance(jobs, pd.DataFrame):
@@ -79,7 +80,7 @@ def jobs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
             own.attrs = dict(jobs.attrs)
             idle = NoData(Why.NO_DATA, metric)
             parts[kind] = own if own.shape[1] and float(own.max().max() or 0) > 0 else idle
-    return {**parts, "states": _flattened(found[NODE_STATES.key])}
+    return {**parts, "states": _flattened(found[NODE_STATES.key]), "median": found[PARTITION_WAITS.key]}
 
 
 def health_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
@@ -95,17 +96,16 @@ def dbd_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRang
 
 
 def waiting_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`pending`: pending_table's frame. `waits`: waits_table's. `median`: median wait of those pending, seconds (level partition)."""
+    """`pending`: pending_table's frame. `waits`: waits_table's."""
     calls = {
         "pending": lambda: kept(sources, "pending_now", PENDING_SECONDS, lambda: pending_now(sources, viewer=PUBLIC)),
         "waits": lambda: kept(sources, "recent_waits", WAITS_SECONDS, lambda: recent_waits(sources, viewer=PUBLIC)),
-        "median": lambda: _whole(sources, (PARTITION_WAITS,), when)[PARTITION_WAITS.key],
     }
     found = sources.pool.gather(calls, 9.0)
     pending, waits = found["pending"], found["waits"]
     return {
         "pending_jobs": pending if isinstance(pending, TurtleError) else pending_table(pending),
-        "waits": waits if isinstance(waits, TurtleError) else waits_table(waits), "median": found["median"],
+        "waits": waits if isinstance(waits, TurtleError) else waits_table(waits),
     }  # fmt: skip
 
 
