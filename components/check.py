@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from components.check_files import file_lines
 from components.check_line import BAD, FAILED, MISSING, OFF, OK, Line, what_needs
+from components.check_robinhood import robinhood_lines
 from components.check_slurm import slurm_lines
 from components.records import Need, Page
 from components.text import _, error_sentence, ngettext
@@ -154,8 +155,8 @@ def own_lines(sources: Sources) -> Iterator[Line]:
 
 def lines_of(sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch, ...]) -> list[Line]:
     """Every line of the table."""
-    found = [*prometheus_lines(sources, pages, batches), *slurm_lines(sources, pages), *file_lines(sources.settings), *own_lines(sources)]
-    return found
+    found = [*prometheus_lines(sources, pages, batches), *slurm_lines(sources, pages)]
+    return [*found, *robinhood_lines(sources, pages), *file_lines(sources.settings), *own_lines(sources)]
 
 
 def write(lines: list[Line], out: TextIO) -> None:

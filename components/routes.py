@@ -21,8 +21,8 @@ from components.section import Bug, Turns, collect, failed, refusal
 from components.text import _
 from core.errors import NotSignedIn, TurtleError
 from core.viewer import ANYONE, STAFF
+from datasources.mysql import recorded
 from datasources.prometheus.client import recording
-from datasources.slurm.db import recorded
 from datasources.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -146,5 +146,7 @@ def ready(sources: Sources) -> dict[str, bool]:
         calls["prometheus"] = lambda: sources.prometheus.instant("vector(1)") is not None
     if sources.slurm is not None:
         calls["slurm"] = lambda: bool(sources.slurm.rows(select(literal(1))))
+    for name, database in sources.robinhood.items():
+        calls[f"robinhood.{name}"] = lambda database=database: bool(database.rows(select(literal(1))))
     answers = sources.pool.gather(calls, 5.0)
     return {name: not isinstance(answer, Exception) for name, answer in answers.items()}
