@@ -138,11 +138,6 @@ def vocabulary() -> str:
     return json.dumps(found)
 
 
-def _any(names: Iterable[str], before: str, after: str) -> re.Pattern[str] | None:
-    wanted = sorted({name.strip().lower() for name in names if name and name.strip()}, key=len, reverse=True)
-    return re.compile(f"{before}(?:{'|'.join(map(re.escape, wanted))}){after}") if wanted else None
-
-
 class Names:
     """Finds whole names in texts, whatever case they are in, and ids of five digits and more that stand in texts alone.
 
@@ -150,11 +145,14 @@ class Names:
     """
 
     def __init__(self, names: Iterable[str], ids: Iterable[int] = ()) -> None:
-        self.patterns = [
-            pattern for pattern in (_any(names, r"(?<!\w)", r"(?!\w)"), _any((str(one) for one in ids if one >= 10_000), r"(?<![\w.,+-])", r"(?!\w|[.,][0-9])"))
-            if pattern is not None
-        ]  # fmt: skip
+        wanted = {name.strip().lower() for name in names if name and name.strip()}
+        self.words = {name for name in wanted if re.fullmatch(r"\w+", name)}
+        self.phrases = {name: re.compile(rf"(?<!\w){re.escape(name)}(?!\w)") for name in wanted - self.words}
+        self.ids = {str(one) for one in ids if one >= 10_000}
 
     def found(self, body: str) -> set[str]:
         """The names in an answer."""
-        return {match for one in texts(body) for pattern in self.patterns for match in pattern.findall(one.lower())}
+        text = "\n".join(texts(body)).lower()
+        numbers = set(re.findall(r"(?<![\w.,+-])[0-9]{5,}(?!\w|[.,][0-9])", text)) & self.ids
+        phrases = {name for name, pattern in self.phrases.items() if name in text and pattern.search(text)}
+        return numbers | phrases | (set(re.findall(r"\w+", text)) & self.words)
