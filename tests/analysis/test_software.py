@@ -11,7 +11,10 @@ import pytest
 
 from analysis import software
 from analysis.software_table import FIELDS, SHIPPED, PathRule, Table, literal_of, load_table
+from components.check_files import file_lines
+from components.check_line import FAILED, OK
 from core.errors import SettingsError
+from core.settings import Overview, Settings
 
 ALLIANCE = "/cvmfs/soft.computecanada.ca/easybuild/software"
 
@@ -38,12 +41,12 @@ def stack(table: Table, path: str) -> str:
     ("path", "name"),
     [
         (f"{ALLIANCE}/2023/x86-64-v3/MPI/gcc12/openmpi4/gromacs/2024.4/bin/gmx_mpi", "GROMACS"),
-        ("/home/mira/builds/lmp_mpi_cuda", "LAMMPS"), ("/home/mira/lammps-2Aug2023/build/lmp", "LAMMPS"), ("/opt/lammps/bin/lmp_kokkos", "LAMMPS"),
-        ("/home/chen/bin/vasp_std", "VASP"), ("/project/vasp.6.4.2/bin/vasp_ncl", "VASP"), ("/apps/qe/bin/pw.x", "Quantum ESPRESSO"),
-        ("/opt/cp2k/exe/cp2k.psmp", "CP2K"), ("/home/x/OpenFOAM/x-v2312/platforms/linux64GccDPInt32Opt/bin/myOwnFoam", "OpenFOAM"),
+        ("/home/alice/builds/lmp_mpi_cuda", "LAMMPS"), ("/home/alice/lammps-2Aug2023/build/lmp", "LAMMPS"), ("/opt/lammps/bin/lmp_kokkos", "LAMMPS"),
+        ("/home/bob/bin/vasp_std", "VASP"), ("/project/vasp.6.4.2/bin/vasp_ncl", "VASP"), ("/apps/qe/bin/pw.x", "Quantum ESPRESSO"),
+        ("/opt/cp2k/exe/cp2k.psmp", "CP2K"), ("/home/alice/OpenFOAM/x-v2312/platforms/linux64GccDPInt32Opt/bin/myOwnFoam", "OpenFOAM"),
         ("/opt/namd/namd3", "NAMD"), ("/usr/local/amber22/bin/pmemd.cuda", "Amber"), ("/opt/orca_6_0/orca_scf_mpi", "ORCA"), ("/opt/g16/l502.exel", "Gaussian"),
         ("/opt/g16/g16", "Gaussian"), ("/opt/nwchem/bin/nwchem", "NWChem"), ("/scratch/ruth/run/wrf.exe", "WRF"),
-        ("/home/mira/.venv/bin/python3.11", "Python"), ("/usr/bin/python3", "Python"),
+        ("/home/alice/.venv/bin/python3.11", "Python"), ("/usr/bin/python3", "Python"),
         ("/usr/bin/python3.12 (deleted)", "Python"), ("/opt/julia-1.10/bin/julia", "Julia"),
         (f"{ALLIANCE}/2020/Core/r/4.1.2/lib64/R/bin/exec/R", "R"), ("/opt/matlab/2023a/bin/glnxa64/MATLAB", "MATLAB"), ("/usr/lib/jvm/java-17/bin/java", "Java"),
         ("/opt/blast/bin/blastn", "BLAST"), ("/opt/bwa/bwa", "BWA"), ("/opt/bwa-mem2/bwa-mem2.avx512bw", "BWA"), ("/opt/samtools/bin/samtools", "SAMtools"),
@@ -58,9 +61,9 @@ def test_known_programs_wherever_people_build_them(table: Table, path: str, name
 @pytest.mark.parametrize(
     "path",
     [
-        "/home/mira/python-course/a.out",  # a folder called python makes no Python
-        "/home/mira/python3.11/solver", "/scratch/x/mira_thesis", "/home/mira/fluidity", "/home/mira/bolt", "/home/mira/mb", "/home/mira/R", "/home/mira/sort",
-        "/home/mira/elk", "/home/mira/java_model", "a.out", "", "/", "/home/mira/gromacs", "/home/mira/lmpx", "/home/mira/myvasp", "/home/mira/STARfish",
+        "/home/alice/python-course/a.out",  # a folder called python makes no Python
+        "/home/alice/python3.11/solver", "/scratch/x/mira_thesis", "/home/alice/fluidity", "/home/alice/bolt", "/home/alice/mb", "/home/alice/R", "/home/alice/sort",
+        "/home/alice/elk", "/home/alice/java_model", "a.out", "", "/", "/home/alice/gromacs", "/home/alice/lmpx", "/home/alice/myvasp", "/home/alice/STARfish",
     ],
 )  # fmt: skip
 def test_a_program_of_ones_own_is_no_package(table: Table, path: str) -> None:
@@ -70,8 +73,8 @@ def test_a_program_of_ones_own_is_no_package(table: Table, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        ("/opt/fluidity/4.1/bin/fluidity", "Fluidity"), ("/home/mira/fluidity-4.1.19/bin/fluidity", "Fluidity"), ("/home/mira/Fluidity/bin/fluidity", "Fluidity"),
-        ("/home/mira/miniconda3/envs/stat/bin/mb", "MrBayes"), ("/usr/bin/sort", "File tools"), ("/home/mira/R-4.3.1/bin/R", "R"),
+        ("/opt/fluidity/4.1/bin/fluidity", "Fluidity"), ("/home/alice/fluidity-4.1.19/bin/fluidity", "Fluidity"), ("/home/alice/Fluidity/bin/fluidity", "Fluidity"),
+        ("/home/alice/miniconda3/envs/stat/bin/mb", "MrBayes"), ("/usr/bin/sort", "File tools"), ("/home/alice/R-4.3.1/bin/R", "R"),
     ],
 )  # fmt: skip
 def test_common_names_count_where_something_says_what_they_are(table: Table, path: str, name: str) -> None:
@@ -90,9 +93,9 @@ def test_common_names_count_where_something_says_what_they_are(table: Table, pat
         ("/cvmfs/software.eessi.io/versions/2023.06/compat/linux/x86_64/usr/bin/x", "EESSI, compatibility layer"), ("/cvmfs/cms.cern.ch/x", "CVMFS, other repositories"),
         ("/nix/store/abc-x/bin/x", "Nix"), ("/gnu/store/abc/bin/x", "Guix"), ("/opt/x", "Modules in /opt"),
         ("/usr/bin/x", "Operating system"), ("/usr/local/bin/x", "Local installations"),
-        ("/home/mira/miniconda3/bin/x", "conda"), ("/home/mira/anaconda3/envs/e/bin/x", "conda"),
+        ("/home/alice/miniconda3/bin/x", "conda"), ("/home/alice/anaconda3/envs/e/bin/x", "conda"),
         ("/project/spack/opt/spack/linux-rocky8-zen3/gcc-12.2.0/x/bin/x", "Spack"),
-        ("/apps/easybuild/software/x/1.0-foss-2023a/bin/x", "EasyBuild"), ("/home/mira/x", ""), ("/scratch/opt/x", ""), ("x", ""),
+        ("/apps/easybuild/software/x/1.0-foss-2023a/bin/x", "EasyBuild"), ("/home/alice/x", ""), ("/scratch/opt/x", ""), ("x", ""),
     ],
 )  # fmt: skip
 def test_stacks(table: Table, path: str, name: str) -> None:
@@ -132,7 +135,7 @@ def test_ten_thousand_executables_ask_few_expressions(table: Table) -> None:
         return tuple(replace(rule, regex=Counted(rule.regex)) for rule in rules)
 
     watched = replace(table, paths=counted(table.paths), places=counted(table.places))
-    places = ("/home/user{n}/project/run{n}/prog{n}", f"{ALLIANCE}/2023/x86-64-v3/Core/x/{{n}}/bin/tool{{n}}", "/opt/pkg{n}/bin/python3.{n}", "/usr/bin/x{n}")
+    places = ("/home/alice{n}/project/run{n}/prog{n}", f"{ALLIANCE}/2023/x86-64-v3/Core/x/{{n}}/bin/tool{{n}}", "/opt/pkg{n}/bin/python3.{n}", "/usr/bin/x{n}")
     exes = [places[n % 4].format(n=n) for n in range(10_000)]
     Counted.asked = 0
     software.sums(watched, exes, [1.0] * len(exes))
@@ -159,14 +162,14 @@ def own(folder: Path, text: str) -> Path:
 
 
 def test_a_sites_rules_go_first(tmp_path: Path) -> None:
-    text = '[stacks]\n"Our modules" = "^/home/apps/"\n[programs.physics]\n"Our code" = "gmx"\nGromacs = "our_gmx"\n'
+    text = '[stacks]\n"Our modules" = "^/nfs/apps/"\n[programs.physics]\n"Our code" = "gmx"\nGromacs = "our_gmx"\n'
     made = load_table(own(tmp_path, text))
-    assert program(made, "/home/x/gmx") == "Our code"
-    assert stack(made, "/home/apps/x") == "Our modules"
+    assert program(made, "/home/alice/gmx") == "Our code"
+    assert stack(made, "/nfs/apps/x") == "Our modules"
     # the site's spelling holds for both, so that a program is one slice
-    assert program(made, "/home/x/our_gmx") == program(made, "/home/x/gmx_mpi") == "Gromacs"
+    assert program(made, "/home/alice/our_gmx") == program(made, "/home/alice/gmx_mpi") == "Gromacs"
     # installed now, so a common name counts
-    assert program(made, "/home/apps/bin/fluidity") == "Fluidity"
+    assert program(made, "/nfs/apps/bin/fluidity") == "Fluidity"
 
 
 def test_a_sites_table_may_stand_alone(tmp_path: Path) -> None:
@@ -200,8 +203,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_table(tmp_path / "none.toml")
 
 
+def test_the_check_command_counts_entries_or_names_the_mistake(tmp_path: Path) -> None:
+    good = own(tmp_path, '[stacks]\nOurs = "^/nfs/"\n[programs.life]\nA = "aaa"\nB = "bbb"\n')
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[programs.life]\nA = 1\n", encoding="utf-8")
+    said = {file: list(file_lines(Settings(overview=Overview(software_file=file)))) for file in (good, bad)}
+    assert [(line.what, line.state, line.found) for line in said[good]] == [("overview.software_file", OK, "3 entries")]
+    assert [line.state for line in said[bad]] == [FAILED] and "programs.life.A" in said[bad][0].found
+
+
 def test_sums_by_program_and_stack(table: Table) -> None:
-    exes = ["/opt/gmx", "/cvmfs/a/gmx_mpi", "/home/mira/own", "/usr/bin/python3", "/home/x/none", "/home/x/odd"]
+    exes = ["/opt/gmx", "/cvmfs/a/gmx_mpi", "/home/alice/own", "/usr/bin/python3", "/home/alice/none", "/home/alice/odd"]
     found = software.sums(table, exes, [6.0, 2.0, 1.5, 0.5, 0.0, math.nan])
     frame = software.by_program(table, found, 12.0)
     assert frame["kind"].tolist() == ["program", "program", "unidentified", "unaccounted"]
@@ -219,7 +231,7 @@ def test_sums_by_program_and_stack(table: Table) -> None:
 
 def test_never_more_than_was_used(table: Table) -> None:
     """A parent's CPU seconds hold those of its ended children: 30 told, 20 used."""
-    found = software.sums(table, ["/usr/bin/python3", "/home/mira/own"], [20.0, 10.0])
+    found = software.sums(table, ["/usr/bin/python3", "/home/alice/own"], [20.0, 10.0])
     frame = software.by_program(table, found, 20.0)
     assert frame["value"].tolist() == pytest.approx([40 / 3, 20 / 3])
     assert "unaccounted" not in frame["kind"].tolist()

@@ -34,7 +34,7 @@ WHEN = TimeRange(start=START, end=END, now=END)
 MOMENTS = [START + 300 * n for n in range(25)]
 GPU_MOMENTS = [START + 600 * n for n in range(13)]
 TIMES = range(START - 600, END + 1, 60)
-SECRETS = ("mira", "chen", "secret", "/home", "/project", "thesis", "def-lab", "77001")
+SECRETS = ("alice", "bob", "secret", "/home", "/project", "thesis", "def-lab", "77001")
 
 
 def worker(t: int) -> float:
@@ -46,31 +46,31 @@ def _samples() -> str:
     def rows(name: str, labels: str, value: Callable[[int], float], times: range = TIMES) -> list[str]:
         return [f"{name}{{{labels}}} {value(t)} {t}" for t in times]
 
-    def job(number: int, node: str, exe: str, cluster: str = "a", user: str = "mira") -> str:
+    def job(number: int, node: str, exe: str, cluster: str = "a", user: str = "alice") -> str:
         return f'instance="{node}:9798",slurmjobid="{number}",user="{user}",account="def-lab",exe="{exe}",cluster="{cluster}"'
 
     process, lines = "slurm_job_process_usage_total", ["# TYPE slurm_job_process_usage counter"]
     lines += rows(process, job(77001, "c1", "/cvmfs/soft.example/bin/gmx_mpi"), lambda t: 10.0 * (t - START) + 90_000)
     lines += rows(process, job(77001, "c2", "/cvmfs/soft.example/bin/gmx_mpi"), lambda t: 2.0 * (t - START) + 90_000)
-    lines += rows(process, job(77002, "c2", "/home/mira/lammps/lmp", user="chen"), lambda t: 4.0 * (t - START) + 90_000)
-    lines += rows(process, job(77003, "c3", "/home/mira/secret_thesis/train"), lambda t: 2.0 * (t - START) + 90_000)
+    lines += rows(process, job(77002, "c2", "/home/alice/lammps/lmp", user="bob"), lambda t: 4.0 * (t - START) + 90_000)
+    lines += rows(process, job(77003, "c3", "/home/alice/secret_thesis/train"), lambda t: 2.0 * (t - START) + 90_000)
     lines += rows(process, job(77004, "c4", "/usr/bin/python3.11"), worker)
     # a GPU job of two programs, by their CPU seconds three to one; and one that ended after 3000 s
-    lines += rows(process, job(77010, "g1", "/home/mira/venv/bin/python3"), lambda t: 3000.0)
+    lines += rows(process, job(77010, "g1", "/home/alice/venv/bin/python3"), lambda t: 3000.0)
     lines += rows(process, job(77010, "g1", "/project/secret/run"), lambda t: 1000.0)
     lines += rows(process, job(77012, "g2", "/opt/amber22/bin/pmemd.cuda"), lambda t: 500.0, range(START - 600, START + 3001, 60))
     # another cluster in the same Prometheus: a parent's figure holds its children's, so 10 are told of 5
     lines += rows(process, job(77001, "x1", "/usr/bin/python3", "b"), lambda t: 6.0 * (t - START) + 90_000)
-    lines += rows(process, job(77001, "x1", "/home/mira/own", "b"), lambda t: 4.0 * (t - START) + 90_000)
+    lines += rows(process, job(77001, "x1", "/home/alice/own", "b"), lambda t: 4.0 * (t - START) + 90_000)
     lines += ["# TYPE slurm_job_core_usage counter"]
     for number, node, cores, times in ((77010, "g1", 16, TIMES), (77011, "g1", 8, TIMES), (77012, "g2", 4, range(START - 600, START + 3001, 60))):
         for core in range(cores):
-            labels = f'instance="{node}:9798",slurmjobid="{number}",user="mira",core="{number}{core}",cluster="a"'
+            labels = f'instance="{node}:9798",slurmjobid="{number}",user="alice",core="{number}{core}",cluster="a"'
             lines += rows("slurm_job_core_usage_total", labels, lambda t: 0.0, times)
     lines += ["# TYPE slurm_job_utilization_gpu gauge"]
     for number, node, cards, times in ((77010, "g1", 4, TIMES), (77011, "g1", 2, TIMES), (77012, "g2", 1, range(START - 600, START + 3001, 60))):
         for card in range(cards):
-            labels = f'instance="{node}:9798",slurmjobid="{number}",user="mira",gpu="{number}{card}",gpu_type="NVIDIA A100",cluster="a"'
+            labels = f'instance="{node}:9798",slurmjobid="{number}",user="alice",gpu="{number}{card}",gpu_type="NVIDIA A100",cluster="a"'
             lines += rows("slurm_job_utilization_gpu", labels, lambda t: 50.0, times)
     lines += ["# TYPE slurm_job:used_core:sum gauge"]
     lines += rows("slurm_job:used_core:sum", 'cluster="a"', lambda t: 22.0 if t < START + HOUR else 24.0)
@@ -225,7 +225,8 @@ def test_without_gpus_the_rest_stays(filled: str, sources_of: Callable[..., Sour
 
 def test_ten_thousand_executables_are_one_small_answer(fake: Fake, sources_of: Callable[..., Sources]) -> None:
     """More series than a chart may have: they are added up by program before anything is kept for a page."""
-    series = [{"metric": {"what": "cores", "exe": f"/home/u{n}/run{n}/x{n % 50}/gmx{n}" if n % 2 else f"/home/u{n}/own{n}"}, "value": [END, "25"]} for n in range(10_000)]
+    exes = [f"/home/bob{n}/run{n}/x{n % 50}/gmx{n}" if n % 2 else f"/home/bob{n}/own{n}" for n in range(10_000)]
+    series = [{"metric": {"what": "cores", "exe": exe}, "value": [END, "25"]} for exe in exes]
     series += [{"metric": {"what": what}, "value": [END, value]} for what, value in (("used", "20000"), ("used_at", "25"), ("seen_at", "25"))]
     fake.say(reply(orjson.dumps({"status": "success", "data": {"resultType": "vector", "result": series}})))
     frames = query.cores_query(sources_of(fake.url, clock=lambda: END), PUBLIC, CLUSTER, WHEN)
