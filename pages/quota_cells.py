@@ -89,7 +89,10 @@ def where(row: Mapping[str, Any], settings: Settings) -> Any:
     """The area, whose it is, and what a phone has no column for."""
     name = html.B(area_name(row["area"], settings))
     shown = row.get("title") or None
-    owner = html.Div(account_link(settings, row["owner"], shown), className="tt-small") if row["label"] != "user" else None
+    named = shown or row["owner"]
+    # a group is seldom an account: only one of that very name has a page
+    whose = account_link(settings, row["owner"], named) if row.get("is_account", True) is True else named
+    owner = html.Div(whose, className="tt-small") if row["label"] != "user" else None
     state = row["files_state"]
     said = _("Files: %(share)s", share=fmt.percent(row["files_share"]))
     files = html.Div(parts.badge(said, BADGES[state][1]), className="tt-phone-only") if state in ROLES else None
@@ -122,6 +125,8 @@ def when_full(found: Outlook) -> str:
     if found.kind == quota_trend.UNEVEN:
         return _("too uneven to say %(base)s", base=said) if said else _("too little since the last great deletion to say")
     first, last = _days(found.low), _days(found.high)
+    if found.high < 1:
+        return _("full in less than 1 day %(base)s", base=said)
     if first == last:
         return _("full in about %(days)s %(base)s", days=first, base=said)
     if found.low >= 1:

@@ -18,7 +18,7 @@ from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import Viewer
 from datasources import quotas
-from datasources.quota_holdings import held_by
+from datasources.quota_holdings import accounts_of, held_by
 from datasources.quotas import Measured, Trend
 from datasources.sources import Sources
 
@@ -49,6 +49,8 @@ def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int
     if failed is not None:
         return {"quotas": failed, "trends": {}, "outlooks": {}, "errors": {}, "trend_errors": {}}
     frame = table_of(held, given, now, sources.settings.storage.near_share)
+    accounts = accounts_of(sources, viewer, name)
+    frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     outlooks = outlooks_of(frame, trend.series, sources.settings.storage.trend_days)
     return {"quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": dict(now.errors), "trend_errors": dict(trend.errors)}
 

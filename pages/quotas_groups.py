@@ -24,6 +24,8 @@ from core.viewer import SIGNED_IN, STAFF, Viewer
 from datasources import quotas_full
 from datasources.quota_holdings import held_by
 from datasources.robinhood import usage
+from datasources.slurm.ownership import database
+from datasources.slurm.people import account_parents
 from datasources.sources import Sources
 from pages import account_names
 from pages.quota_cells import BADGES, area_name, failures, figure
@@ -149,6 +151,8 @@ def full_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: Time
     frame, errors = quotas_full.measured_by_all(sources, viewer=viewer, when=when)
     if frame.empty and errors:
         return {"full": next(iter(errors.values())), "errors": {}}
+    accounts = account_parents(database(sources)) if sources.slurm is not None else {}
+    frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     return {"full": judged(frame, sources.settings.storage.near_share), "errors": errors}
 
 
@@ -186,7 +190,9 @@ def _share(row: dict[str, Any]) -> Any:
 
 def _owner(row: dict[str, Any], about: About) -> Any:
     name = str(row["owner"])
-    return user_link(about.settings, name) if row["label"] == "user" else account_link(about.settings, name)
+    if row["label"] == "user":
+        return user_link(about.settings, name)
+    return account_link(about.settings, name) if row["is_account"] else name
 
 
 def owners_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:

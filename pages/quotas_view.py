@@ -35,7 +35,7 @@ from pages.quota_cells import (
 from pages.quotas_query import SPARK_DAYS
 
 TILES = 6
-Q = Outlook(kind=quota_trend.SHORT)
+Q = Outlook(kind=quota_trend.NO_LIMIT)  # of what is not measured over time: nothing is said
 TREND_HELP = N_("The last 30 days; the full height is the quota")
 FULL_HELP = N_(
     "When it would be full if the pace of the last days went on: the median of the pace between any two days, and what it would take at the slow and at the "
@@ -130,6 +130,8 @@ def _over(row: dict[str, Any], kind: str) -> str:
     hard = row[f"{kind}_hard"]
     if hard == hard and row[f"{kind}_used"] < hard:
         first = _("Up to the hard limit of %(limit)s files can still be written, for some days of grace.", limit=amount(hard, kind))
+    elif row["source"] == "robinhood":
+        first = _("More is stored here than was given.")  # Robinhood counts, and stops nobody
     else:
         first = _("New files cannot be written here, and jobs that try fail.")
     return f"{first} {_advice(row, kind)}"

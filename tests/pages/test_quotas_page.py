@@ -1,0 +1,226 @@
+"""The page of quotas on a real Prometheus: GPFS beside lfs_quota, what it says, and what strangers get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from analysis.quota_trend import Outlook
+from components.charts import quota as charts
+from components.records import About
+from core.errors import NoData, NotAllowed, NotFound, SourceDown, Why
+from core.hooks import Hooks
+from core.settings import Area, Exporter, Metrics, Prometheus, Robinhood, Settings, Storage
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources import quotas, quotas_full
+from datasources.cache import Cache
+from datasources.pool import Pool
+from datasources.prometheus.client import PrometheusClient
+from datasources.quota_holdings import Holding, held_by
+from datasources.robinhood import usage
+from datasources.sources import Sources
+from pages import quota_cells, quotas_groups, quotas_query, quotas_view
+from pages.quotas_query import QuotasView
+from tests.pages.test_jobs_pages import texts
+
+DAY, GIB = 86400, 1024**3
+END = 1_750_000_000 // DAY * DAY
+START = END - 9 * DAY
+WHEN = TimeRange(start=END - 30 * DAY, end=END, now=END)
+ANN = Viewer(name="ann", accounts=frozenset({"def-a"}))
+BOB = Viewer(name="bob", accounts=frozenset({"def-a_x"}))
+ADA = Viewer(name="ada", is_staff=True)
+AREAS = {
+    "home": Area(source="gpfs", fs="fs1", fileset="home", title="Home"),
+    "scratch": Area(path="/s"),
+    "project": Area(path="/p", label="project", robinhood="main"),
+}
+# uid → (GiB at the beginning, GiB at the end, soft, hard, in doubt, files); 1002 has no quota: 0
+HOMES = {1001: (20, 29, 50, 60, 2, 600), 1002: (5, 5, 0, 0, 0, 7), 1003: (55, 55, 50, 60, 0, 990), 10011: (1, 1, 50, 60, 0, 1)}
+GIVEN = {
+    "ann": [{"name": "ann", "kind": "home", "id": 1001}, {"name": "ann", "kind": "scratch", "bytes": 10 * GIB, "files": 0},
+            {"name": "def-a", "kind": "project", "bytes": 100 * GIB, "files": 100, "id": 7001},
+            {"name": "ann", "kind": "project", "bytes": 5 * GIB, "id": 1001, "personal": True}],
+    "bob": [{"name": "bob", "kind": "home", "id": 1002}, {"name": "bob", "kind": "scratch", "bytes": 10 * GIB}],
+}  # fmt: skip
+
+
+def _series(name: str, labels: str, first: float, last: float) -> list[str]:
+    return [f"{name}{{{labels}}} {first + (last - first) * at / (END - START)} {START + at}" for at in range(0, END - START + 1, 300)]
+
+
+def _samples() -> str:
+    lines = []
+    for what, factor in (("bytes", GIB), ("files", 1)):
+        parts = {kind: [f"# TYPE gpfs_user_{kind}_{what} gauge"] for kind in ("used", "quota", "limit", "in_doubt")}
+        for uid, (first, last, soft, hard, doubt, files) in HOMES.items():
+            labels = f'user="{uid}",fs="fs1",fileset="home"'
+            used = (first * GIB, last * GIB) if what == "bytes" else (files, files)
+            parts["used"] += _series(f"gpfs_user_used_{what}", labels, *used)
+            for kind, value in (("quota", soft), ("limit", hard), ("in_doubt", doubt)):
+                # files: a hundred for each 5 GiB of the soft limit
+                value = value * factor if what == "bytes" else value * 20
+                parts[kind] += _series(f"gpfs_user_{kind}_{what}", labels, value, value)
+        lines += [line for part in parts.values() for line in part]
+    for metric, place in (("lfs_quota_kbytes", 0), ("lfs_quota_inodes", 1)):
+        lines.append(f"# TYPE {metric} gauge")
+        for labels, values in {
+            'path="/s",user="bob"': (11 * 1024**2, 5), 'path="/p",project="def-a"': (96 * 1024**2, 120), 'path="/p",project="def-a_x"': (1, 1),
+        }.items():  # fmt: skip
+            lines += _series(metric, labels, values[place], values[place])
+    return "\n".join([*lines, "# EOF", ""])
+
+
+@pytest.fixture
+def sources(prometheus: Callable[..., str], tmp_path: Path) -> Iterator[Sources]:
+    settings = Settings(
+        prometheus=Prometheus(url=prometheus(_samples())), storage=Storage(areas=AREAS),
+        metrics=Metrics(exporters={"lfs_quota": Exporter(scrape_seconds=300), "gpfs_exporter": Exporter(scrape_seconds=300)}),
+        robinhood={"main": Robinhood(url="mysql+pymysql://reader@127.0.0.1:1/none")},
+    )  # fmt: skip
+    pool, cache = Pool(8), Cache(tmp_path / "cache", 64)
+    hooks = Hooks({"storage_allocations": lambda name, accounts: GIVEN.get(name, GIVEN["ann"][2:3] if not name else []), "person": lambda name: ""})
+    client = PrometheusClient(settings.prometheus, lambda: float(END))
+    yield Sources(settings=settings, hooks=hooks, prometheus=client, slurm=None, portal=None, cache=cache, pool=pool, clock=lambda: float(END))
+    pool.close()
+    cache.close()
+
+
+def said(part: Any) -> str:
+    """What a person reads, with plain spaces."""
+    return " ".join(texts(part).replace("\u00a0", " ").replace("\u202f", " ").split())
+
+
+def about(viewer: Viewer, settings: Settings) -> About:
+    """What drawing knows."""
+    return About(viewer=viewer, subject=QuotasView(id=viewer.name or ""), when=WHEN, settings=settings, frames={})
+
+
+def test_gpfs_and_lustre_side_by_side(sources: Sources) -> None:
+    frames = quotas_query.summary(sources, ANN, QuotasView(id=""), WHEN)
+    home, scratch, project = frames["quotas"].to_dict("records")
+    assert (home["bytes_used"], home["bytes_limit"], home["bytes_hard"], home["bytes_doubt"]) == (29 * GIB, 50 * GIB, 60 * GIB, 2 * GIB)
+    assert (home["files_used"], home["files_limit"], home["files_share"], home["state"]) == (600, 1000, 0.6, "ok")
+    assert scratch["state"] == "small" and math.isnan(scratch["bytes_used"])  # bob is measured there, ann is not
+    # 96 of 100 GiB is near, 120 of 100 files over: the share is told as it is
+    assert (project["owner"], project["bytes_state"], project["files_state"], project["files_share"]) == ("def-a", "near", "over", 1.2)
+    assert frames["errors"] == {} and not {"def-a_x"} & set(frames["quotas"]["owner"])
+    # 9 GiB in 9 days: 21 GiB left are 21 days
+    found = frames["outlooks"][("bytes", "home", "ann")]
+    assert found.kind == "full_in" and found.low == pytest.approx(21, rel=0.01) and found.high == pytest.approx(21, rel=0.01)
+    assert frames["outlooks"][("bytes", "project", "def-a")].kind == "not_filling"
+    drawn = said(quotas_view.draw_table(frames, about(ANN, sources.settings)))
+    for words in ("29 of 50 GiB", "hard limit 60 GiB", "2 GiB in doubt", "120 of 100", "120 %", "Over quota", "Nearly full", "Too small to measure",
+                  "full in about 21 days at the pace of the last 7 days"):  # fmt: skip
+        assert words in drawn, words
+    found_words = said(quotas_view.draw_findings(frames, about(ANN, sources.settings)))
+    assert found_words.index("number of files: over quota") < found_words.index("Project def-a: nearly full") < found_words.index("Home: filling")
+    assert "Scratch" in said(quotas_view.draw_tiles(frames, about(ANN, sources.settings)))
+
+
+def test_an_unlimited_quota_is_shown_and_not_judged(sources: Sources) -> None:
+    frames = quotas_query.summary(sources, BOB, QuotasView(id="bob"), WHEN)
+    home = frames["quotas"].to_dict("records")[0]
+    assert home["bytes_used"] == 5 * GIB and math.isnan(home["bytes_limit"]) and home["bytes_state"] == "no_limit"
+    assert "5 GiB no limit known" in said(quotas_view.draw_table(frames, about(BOB, sources.settings)))
+
+
+def test_over_the_soft_limit_says_what_the_hard_one_allows(sources: Sources) -> None:
+    given = Hooks({"storage_allocations": lambda name: [{"name": name, "kind": "home", "id": 1003}], "person": lambda name: ""})
+    frames = quotas_query.summary(replace(sources, hooks=given), Viewer(name="cat"), QuotasView(id=""), WHEN)
+    words = said(quotas_view.draw_findings(frames, about(Viewer(name="cat"), sources.settings)))
+    assert "Home: over quota 55 of 50 GiB (110 %)" in words and "hard limit of 60 GiB" in words
+
+
+@pytest.mark.parametrize("name", ["ann", "Bob", "bob ", "bob|ann", 'bob"} or vector(1)', ".*"])
+def test_strangers_get_nothing(sources: Sources, name: str) -> None:
+    for query in (quotas_query.summary, quotas_query.trend_query("home"), quotas_groups.members_query, quotas_groups.sizes_query):
+        with pytest.raises(NotFound):
+            query(sources, BOB, QuotasView(id=name), WHEN)
+    with pytest.raises(NotFound):
+        held_by(sources, BOB, name)
+    with pytest.raises(NotFound):
+        quotas_query.summary(sources, Viewer(name=None), QuotasView(id=""), WHEN)
+
+
+def test_another_ones_holdings_open_nothing(sources: Sources) -> None:
+    held, _given = held_by(sources, ANN, "ann")
+    for call in (quotas.measured, quotas.trend):
+        with pytest.raises(NotFound):
+            call(sources, viewer=BOB, held=held, when=WHEN)
+    for call in (usage.group_usage, usage.histogram):
+        with pytest.raises(NotFound):
+            call(sources, viewer=BOB, area="project", held=[one for one in held if one.area == "project"])
+    with pytest.raises(NotFound):
+        usage.group_usage(sources, viewer=ANN, area="project", held=[Holding(area="project", path="/p", label="project", owner="def-b", number=7)])
+
+
+def test_what_only_staff_read(sources: Sources) -> None:
+    for viewer in (ANN, BOB):
+        with pytest.raises(NotAllowed):
+            quotas_full.measured_by_all(sources, viewer=viewer, when=WHEN)
+        with pytest.raises(NotAllowed):
+            usage.top_owners(sources, viewer=viewer, area="project")
+    frames = quotas_groups.full_query(sources, ADA, QuotasView(id=""), WHEN)
+    rows = [(row["area"], row["owner"], row["state"], round(row["share"], 3)) for row in frames["full"].to_dict("records")]
+    # without accounting a uid stays a number. 11 of bob's 10 GiB, 55 of 50 GiB and 990 of 1000 files, 120 of 100 files
+    assert rows == [("project", "def-a", "over", 1.2), ("home", "1003", "over", 1.1), ("scratch", "bob", "over", 1.1)]
+    assert "120 %" in said(quotas_groups.draw_full(frames, about(ADA, sources.settings)))
+
+
+def test_one_source_away_leaves_the_others(sources: Sources) -> None:
+    exporters = {"gpfs_exporter": Exporter(installed=False), "lfs_quota": Exporter(scrape_seconds=300)}
+    settings = sources.settings.model_copy(update={"metrics": Metrics(exporters=exporters)})
+    frames = quotas_query.summary(replace(sources, settings=settings), ANN, QuotasView(id=""), WHEN)
+    assert set(frames["errors"]) == {"home"}
+    home = frames["quotas"].to_dict("records")[0]
+    assert home["state"] == "unknown"
+    drawn = said(quotas_view.draw_table(frames, about(ANN, settings)))
+    assert "Home: This cluster does not collect these measurements" in drawn and "120 of 100" in drawn
+
+
+def test_nothing_at_all_says_why(sources: Sources) -> None:
+    away = replace(sources, prometheus=None)
+    frames = quotas_query.summary(away, ANN, QuotasView(id=""), WHEN)
+    assert isinstance(frames["quotas"], NoData) and frames["quotas"].why is Why.NOT_CONFIGURED
+    assert "does not collect" in said(quotas_view.draw_table(frames, about(ANN, sources.settings)))
+    assert quotas_view.draw_tiles(frames, about(ANN, sources.settings)) is None
+    members = quotas_groups.members_query(sources, ANN, QuotasView(id=""), WHEN)
+    assert isinstance(members["members"], NoData)  # the settings name a database nobody opened
+    down = {"members": SourceDown("robinhood"), "errors": {}}
+    assert "Robinhood" in said(quotas_groups.draw_members(down, about(ANN, sources.settings)))
+
+
+def test_the_charts_are_figures(sources: Sources) -> None:
+    frames = quotas_query.trend_query("home")(sources, ANN, QuotasView(id=""), WHEN)
+    assert frames["bytes"].attrs["limits"] == {("home", "ann"): 50 * GIB}  # as GPFS itself says
+    go.Figure(charts.space(frames["bytes"], about(ANN, sources.settings)))
+    rows = [{"area": "project", "owner": "def-a", "size_class": name, "files": float(place)} for place, name in enumerate(charts.SIZES)]
+    drawn = charts.sizes(pd.DataFrame(rows), about(ANN, sources.settings))
+    go.Figure(drawn)
+    assert drawn["data"][0]["y"][9] == 20.0  # 9 of 45
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (Outlook(kind="full_in", low=8.2, high=13.7, days=7), "full in 8 to 14 days at the pace of the last 7 days"),
+        (Outlook(kind="full_in", low=0.3, high=0.6, days=7), "full in less than 1 day at the pace of the last 7 days"),
+        (Outlook(kind="full_in", low=14, high=14, days=4, cut=True), "full in about 14 days at the pace since the last great deletion, 4 days"),
+        (Outlook(kind="not_filling", days=7), "not filling at the pace of the last 7 days"),
+        (Outlook(kind="uneven", days=7), "too uneven to say at the pace of the last 7 days"),
+        (Outlook(kind="uneven", cut=True), "too little since the last great deletion to say"),
+        (Outlook(kind="short"), "too little is measured to say"),
+        (Outlook(kind="over"), ""), (Outlook(kind="no_limit"), ""),
+    ],
+)  # fmt: skip
+def test_when_it_would_be_full_in_words(found: Outlook, wanted: str) -> None:
+    assert quota_cells.when_full(found).replace("\u00a0", " ") == wanted
