@@ -43,9 +43,13 @@ def draw_own(frames: Frames, about: About) -> Any:
     if frame.empty:
         said = _("You are a member of no project of the cloud. A project's owner or support can add you; it is shown here from then on.")
         return parts.empty(said, "cloud")
+    missing = frame.attrs.get("troubles", ())
     found = [
         Column(key="project", title=N_("Project"), phone=True, draw=lambda row: project_link(about.settings, str(row["project"]))),
-        Column(key="instances", title=N_("Machines"), kind="time", draw=_machines, help=N_("Virtual machines that run now, and the quota")),
+        Column(
+            key="instances", title=N_("Machines"), kind="time", draw=lambda row: _machines(row, sure=not missing),
+            help=N_("Virtual machines that run now, and the quota"),
+        ),
         _kind("cores", N_("Cores"), "", N_("Used now, running now, and the quota"), phone=True),
         _kind("memory", N_("Memory"), "B", N_("Used inside the machines now, given to them now, and the quota")),
     ]
@@ -57,12 +61,15 @@ def draw_own(frames: Frames, about: About) -> Any:
     ):  # fmt: skip
         if frame[[column for column in frame.columns if column.startswith(f"{key}_")]].notna().any().any():
             found.append(_kind(key, title, "B", said))
-    return html.Div([*troubles(frame.attrs.get("troubles", ())), table(frame, found)])
+    return html.Div([*troubles(missing), table(frame, found)])
 
 
-def _machines(row: dict[str, Any]) -> Any:
+def _machines(row: dict[str, Any], *, sure: bool) -> Any:
+    """How many run; `sure`: every source answered, so that no number means that none does."""
     count = row["instances"]
-    return held({"n_running": count, "n_quota": row["instances_quota"]}, "n") if count == count else html.Span(_("none runs"), className="tt-muted")
+    if count != count and sure:
+        return html.Span(_("none runs"), className="tt-muted")
+    return held({"n_running": count, "n_quota": row["instances_quota"]}, "n")
 
 
 def charts_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

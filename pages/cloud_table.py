@@ -101,6 +101,8 @@ def draw(frames: Frames, about: About) -> Any:
     """The table, what its numbers are of, and what is missing."""
     frame = frames["projects"]
     notes = troubles(frame.attrs.get("troubles", ()))
+    if frame.empty and notes:
+        return html.Div(notes)
     if frame.empty:
         return html.Div([*notes, parts.empty(_("No project has a quota or a machine that runs."))])
     said = [told(frame.attrs.get("days", 0.0)), _("A dash is a number nobody tells, not a zero. TOTAL is of all projects, whatever the filter shows.")]
@@ -122,7 +124,8 @@ def tiles(frames: Frames, about: About) -> Any:
         )
     ]  # fmt: skip
     if isinstance(physical, TurtleError):
-        return html.Div([parts.notice(error_sentence(physical), "warn"), parts.tiles(*found)])
+        # where no source answers the table below says so
+        return html.Div([parts.notice(error_sentence(physical), "warn"), parts.tiles(*found)]) if len(frame) else html.Span(className="tt-hide")
     hosts, seen = physical["known"], physical.get("hosts")
     missing = _("%(count)s of them measured by node_exporter", count=fmt.number(seen or 0)) if seen != hosts else ""
     found.append(parts.tile(_("Hypervisors"), fmt.number(hosts, 9), note=missing))

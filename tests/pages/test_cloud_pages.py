@@ -50,7 +50,8 @@ def words_of(node: Any) -> Any:
 
 
 def projects_of(**rows: dict[str, float]) -> pd.DataFrame:
-    frame = pd.DataFrame([{"project": name, **{column: row.get(column, math.nan) for column in NUMBERS}} for name, row in rows.items()])
+    found = [{"project": name, **{column: row.get(column, math.nan) for column in NUMBERS}} for name, row in rows.items()]
+    frame = pd.DataFrame(found, columns=["project", *NUMBERS])
     frame.attrs |= {"days": 12.0, "troubles": []}
     return frame
 
@@ -106,6 +107,19 @@ def test_own_projects() -> None:
     frame = projects_of(dev={"cores_used": 2.5, "cores_running": 14, "cores_quota": 28, "instances": 4, "instances_quota": 12}, none={"cores_quota": 8})
     words = said(cloud.draw_own({"own": frame}, about()))
     assert "2.5 used · 14 of 28" in words and "none runs" in words and "– of 8" in words and "4 of 12" in words
+
+
+def test_a_source_that_is_down_is_not_said_to_be_nothing() -> None:
+    frame = projects_of(dev={})
+    frame.attrs["troubles"] = [SourceDown("prometheus"), SourceDown("prometheus")]
+    own = said(cloud.draw_own({"own": frame}, about()))
+    assert "none runs" not in own and own.count("does not answer") + own.count("cannot be reached") == 1, own
+    every = {"projects": projects_of(), "physical": SourceDown("prometheus")}
+    every["projects"].attrs["troubles"] = frame.attrs["troubles"]
+    words = said(cloud_table.draw(every, about(STAFF)))
+    assert words and "No project has" not in words and said(cloud_table.tiles(every, about(STAFF))) == ""
+    every["projects"].attrs["troubles"] = []
+    assert "No project has" in said(cloud_table.draw(every, about(STAFF)))
 
 
 @pytest.mark.parametrize(
