@@ -27,7 +27,7 @@ OTHERS = (
 # what stands for a variable of an address, and what a page needs besides
 SAMPLES = {"uuid": "6f1c2f34-0d5e-4a51-9f3e-2b7f4c1d9a10"}
 SUBJECTS = {"compare": "?ids=1"}
-CRAWLED = 60  # further addresses that links of public pages lead to
+CRAWLED = 12  # further addresses that links of public pages lead to
 
 
 @dataclass(frozen=True)

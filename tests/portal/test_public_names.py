@@ -36,7 +36,7 @@ class Remote(Asker):
 
 @pytest.fixture(scope="module")
 def world(accounting: Engine, demo: Demo) -> dict[str, set[Any]]:
-    """Logins, full names and surnames, accounts, and recent jobs' names, ids and folders."""
+    """Logins, full names and surnames, accounts, and recent jobs' names and ids."""
     with accounting.connect() as connection:
         def column(statement: str) -> set[Any]:
             return {row[0] for row in connection.execute(text(statement)) if row[0]} - {"root"}
@@ -44,7 +44,6 @@ def world(accounting: Engine, demo: Demo) -> dict[str, set[Any]]:
         found = {
             "users": column("select distinct user from turtle_assoc_table"), "accounts": column("select distinct acct from turtle_assoc_table"),
             "job names": column(f"select job_name from turtle_job_table {RECENT}"), "ids": column(f"select id_job from turtle_job_table {RECENT}"),
-            "folders": column(f"select work_dir from turtle_job_table {RECENT}"),
         }  # fmt: skip
     people = [person for person in demo.plan.people if person.name != "root"]
     found["full names"] = {person.full_name for person in people} | {part for person in people for part in person.full_name.split() if len(part) > 4}
@@ -55,14 +54,14 @@ def world(accounting: Engine, demo: Demo) -> dict[str, set[Any]]:
 def heard(demo: Demo) -> list[Heard]:
     """Every answer to the public."""
     public = Remote(demo.url, requests.Session())
-    found = [*sweep(public, public_pages()), *public_sweep.others(public)]
+    found = [*sweep(public, public_pages(), ranges=("", "from=now-7d&to=now")), *public_sweep.others(public)]
     assert "turtle" not in public.http.cookies, "the public has no session"
     return found
 
 
 def names_of(world: dict[str, set[Any]]) -> Names:
     """All names of the demo, without what the portal's own sentences call by the same word: a few job names, and an account nobody is in."""
-    people = {*world["users"], *world["full names"], *world["folders"]}
+    people = {*world["users"], *world["full names"]}  # a path holds a login, which is found in it
     others = {*world["accounts"], *world["job names"]}
     plain = Names(others).found(public_sweep.vocabulary())
     assert plain <= {"operations", *(name.lower() for name in world["job names"])} and len(plain) <= 8, plain
