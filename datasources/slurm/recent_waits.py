@@ -13,7 +13,7 @@ from core.viewer import Viewer
 from datasources.slurm.arrays import NO_VALUE
 from datasources.slurm.db import SlurmDb
 from datasources.slurm.ownership import database
-from datasources.slurm.states import BASE, PENDING
+from datasources.slurm.states import PENDING
 from datasources.slurm.unfinished import tasks_in, unfinished
 from datasources.slurm.waits import OUT, bucket_sql
 from datasources.sources import Sources
@@ -22,7 +22,7 @@ SPAN = DAY
 # rows looked at: together less than 20 000, however busy the cluster is (Slurm itself keeps at most MaxJobCount jobs, 10 000 by default)
 MOST_ENDED, MOST_ALIVE = 11_000, 8_000
 COLUMNS = ("partition", "bucket", "jobs")
-NEEDED = ("partition", "time_start", "time_submit", "time_eligible", "time_end", "het_job_id", "het_job_offset", "tres_alloc", "state")
+NEEDED = ("partition", "time_start", "time_submit", "time_eligible", "time_end", "het_job_id", "het_job_offset", "tres_alloc")
 
 
 def _latest(db: SlurmDb, low: int) -> Subquery:
@@ -36,7 +36,7 @@ def _latest(db: SlurmDb, low: int) -> Subquery:
 
 
 def statement(db: SlurmDb, low: int) -> Select[Any]:
-    """Runs that began since `low` by partition and bucket of their wait, and `oldest`, the first end looked at of a group."""
+    """Runs that began since `low` by partition and bucket of their wait."""
     job = _latest(db, low).c
     # never recorded (0), before the submission or after the start: cut into the wait
     eligible = func.least(func.greatest(job.time_eligible, job.time_submit), job.time_start)
@@ -45,8 +45,9 @@ def statement(db: SlurmDb, low: int) -> Select[Any]:
     return (
         select(job.partition.label("partition"), bucket.label("bucket"), func.count().label("jobs"))
         # after a resize the row begins with a submission later than its start: that is no new wait
-        .where(job.time_start >= low, job.time_start >= job.time_submit, job.tres_alloc != "", first, job.state.op("&")(BASE) != PENDING)
-        .group_by("partition", "bucket")
+        .where(job.time_start >= low, job.time_start >= job.time_submit, job.tres_alloc != "", first)
+        # the database groups names without regard to case: their checksums keep them apart
+        .group_by("partition", "bucket", func.crc32(job.partition))
     )
 
 
@@ -69,7 +70,7 @@ def pending_statement(db: SlurmDb, now: int) -> Select[Any]:
     first = or_(job.het_job_id == 0, job.het_job_offset == 0, job.het_job_offset >= NO_VALUE)
     bucket = case((ready, bucket_sql(now - job.time_eligible)), else_=OUT)
     columns = (job.partition.label("partition"), bucket.label("bucket"), func.sum(tasks_in(job)).label("jobs"))
-    found = select(*columns).where(unfinished(job, PENDING), job.time_start == 0, first).group_by("partition", "bucket")
+    found = select(*columns).where(unfinished(job, PENDING), job.time_start == 0, first).group_by("partition", "bucket", func.crc32(job.partition))
     return db.schema.on_key(found, "rollup2")
 
 

@@ -1,0 +1,54 @@
+"""Reservations that run, and what is free beside nodes out of service and reserved; sizes from slurm.conf, jobs from squeue."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.viewer import PUBLIC, Viewer
+from datasources.slurm.cluster import cluster_now
+from datasources.slurm.reserved import reservations_now
+from datasources.sources import Sources
+from tests.slurm.conftest import ASKED_AT, Accounting
+
+pytestmark = pytest.mark.services
+STAFF = Viewer(name="ada", is_staff=True)
+
+
+def test_only_those_that_run_now_and_names_for_staff_only(sources: Sources) -> None:
+    """maint_c4 begins an hour later; `course` keeps 16 cores of c3."""
+    [found] = reservations_now(sources, viewer=STAFF)
+    assert (found.name, found.nodes, dict(found.tres)) == ("course", ("c3",), {"cpu": 16})
+    for viewer in (PUBLIC, Viewer(name="alice")):
+        [found] = reservations_now(sources, viewer=viewer)
+        assert (found.name, found.nodes) == ("", ("c3",))
+
+
+def test_a_draining_node_counts_once(changed: Accounting) -> None:
+    """c3 drains while md_production holds 32 of its 64 cores; what the reservation keeps there is not counted a second time."""
+    changed.execute(
+        "insert into alpha_event_table (time_start, time_end, node_name, cluster_nodes, reason, reason_uid, state, tres) "
+        f"values ({ASKED_AT - 60}, 0, 'c3', '', 'drains', 0, 514, '1=64,2=256000,5=64')"
+    )
+    now = cluster_now(changed.sources(), viewer=PUBLIC)
+    assert (now.drained, now.out.cores, now.out_held.cores, now.reserved.cores) == (("c3", "c4"), 128, 32, 0)
+    assert now.free_cores == 448 - 44 - (128 - 32)
+
+
+def test_whole_nodes_take_their_gpus_along(changed: Accounting) -> None:
+    """h1 (96 cores, four h100) is reserved whole; a job inside a reservation of a part counts against that part."""
+    changed.execute(
+        "insert into alpha_resv_table (id_resv, resv_name, nodelist, node_inx, time_start, time_end, tres, assoclist, flags) "
+        f"values (9, 'whole', 'h1', '6', {ASKED_AT - 60}, {ASKED_AT + 60}, '1=96', '7', 0)",
+        "update alpha_job_table set id_resv = 2, tres_alloc = '1=10,2=1000,4=1' where id_job = 49",
+    )
+    now = cluster_now(changed.sources(), viewer=PUBLIC)
+    assert now.reserved_nodes == ("h1",)
+    assert now.reserved_cores == {"c3": 6, "h1": 96}  # 16 − 10
+    assert (now.free_gpus()["h100"], now.away_gpus("h100")) == (0, 4)
+    assert now.free_cores == 448 - (10 + 12) - 64 - 96 - 6
+
+
+def test_without_the_table_nothing_is_reserved(changed: Accounting) -> None:
+    changed.execute("drop table alpha_resv_table")
+    now = cluster_now(changed.sources(), viewer=PUBLIC)
+    assert (now.reserved.cores, now.free_cores) == (0, 448 - 44 - 64)
