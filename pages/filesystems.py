@@ -15,7 +15,7 @@ from components.records import About, Block, Frames, Page, Section
 from components.section_layout import anchor
 from components.table import Column, share_cell, table
 from components.text import N_, _, error_sentence
-from core.errors import TurtleError
+from core.errors import NoData, TurtleError
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.viewer import PUBLIC_PAGES, Viewer
@@ -39,9 +39,14 @@ def moves(row: dict[str, Any]) -> str:
     said = [
         _("read %(rate)s", rate=text.rate(row["read"])) if row["read"] == row["read"] else "",
         _("written %(rate)s", rate=text.rate(row["written"])) if row["written"] == row["written"] else "",
-        _("%(count)s metadata operations/s", count=text.number(round(row["ops"]))) if row["ops"] == row["ops"] else "",
+        _("%(count)s file operations/s", count=text.number(round(row["ops"]))) if row["ops"] == row["ops"] else "",
     ]
     return " · ".join(part for part in said if part)
+
+
+def files(count: float) -> str:
+    """A number of files: 400 million."""
+    return _("%(count)s million", count=text.number(count / 1e6)) if count >= 1e7 else text.number(count)
 
 
 def health(row: dict[str, Any]) -> tuple[str, str]:
@@ -55,14 +60,14 @@ def health(row: dict[str, Any]) -> tuple[str, str]:
         said.append(_("%(count)s of %(all)s targets do not answer", count=text.number(silent), all=text.number(known)))
     if row["unhealthy"]:
         said.append(_("%(count)s of %(all)s targets are not healthy", count=text.number(row["unhealthy"]), all=text.number(known)))
-    return ("bad", ", ".join(said)) if said else ("good", _("all %(all)s targets healthy", all=text.number(known)))
+    return ("bad", ", ".join(said)) if said else ("good", _("all %(all)s healthy", all=text.number(known)))
 
 
 def _tile(row: dict[str, Any], key: str) -> Any:
     tone, said = health(row)
     note = html.Div([
         html.Div(moves(row)) if moves(row) else None,
-        html.Div(_("files: %(share)s of %(all)s", share=text.percent(row["files_share"]), all=text.number(row["files"])))
+        html.Div(_("files: %(share)s of %(all)s", share=text.percent(row["files_share"]), all=files(row["files"])))
         if row["files_share"] == row["files_share"] else None,
         html.Div(said[:1].upper() + said[1:], className="tt-bad-text") if tone == "bad" else None,
     ])  # fmt: skip
@@ -132,7 +137,8 @@ def draw_head(frames: Frames, about: About) -> Any:
     row = now.to_dict("records")[0]
     tone, said = health(row)
     full = text.of(row["used"], row["size"], "B") if row["size"] == row["size"] else ""
-    line = html.Span(" · ".join(part for part in (KINDS[row["kind"]], full, moves(row)) if part), className="tt-muted num")
+    unknown = _("bandwidth is not measured") if isinstance(frames["rates"], NoData) else ""
+    line = html.Span(" · ".join(part for part in (KINDS[row["kind"]], full, moves(row), unknown) if part), className="tt-muted num")
     title, badge = html.H2(row["fs"], className="tt-host-title"), parts.badge(said[:1].upper() + said[1:], tone) if tone else None
     return html.Div([title, badge, line], className="tt-host-head")
 

@@ -10,6 +10,7 @@ from components.charts.common import largest, mirrored
 from components.needs import PLAIN, needs_of
 from components.records import About, Figure, Need, Panel
 from components.text import N_, _
+from core.errors import NoData
 from core.units import DAY
 from datasources.prometheus import fs_batches
 from datasources.prometheus.job_frames import part
@@ -73,14 +74,19 @@ def inodes(frame: pd.DataFrame, about: About) -> Figure:
     return _filled(millions, about, "M")
 
 
+def measured(about: About) -> bool:
+    """False for a file system whose exporter counts no traffic: the head of its section says so."""
+    return not isinstance(about.frames.get("rates"), NoData)
+
+
 PANELS = (
     Panel(
-        key="bandwidth", title=N_("Bandwidth"), unit=N_("read up, written down"), frame="rates", figure=bandwidth, scope="cluster",
+        key="bandwidth", title=N_("Bandwidth"), unit=N_("read up, written down"), frame="rates", figure=bandwidth, scope="cluster", shown=measured,
         needs=(EXPORTER, *needs_of(fs_batches.lustre_rates(PLAIN))),
         help=N_("What all servers of the file system read for and wrote for its clients. What nodes keep in their own memory does not show."),
     ),
     Panel(
-        key="metadata", title=N_("Metadata operations"), unit=N_("a second, by kind"), frame="rates", figure=metadata, scope="cluster",
+        key="metadata", title=N_("Metadata operations"), unit=N_("a second, by kind"), frame="rates", figure=metadata, scope="cluster", shown=measured,
         needs=(EXPORTER, *needs_of(fs_batches.lustre_rates(PLAIN))),
         help=N_("Opening, closing, looking up, creating and deleting files. When this is high, everything that touches many small files is slow for everybody."),
     ),

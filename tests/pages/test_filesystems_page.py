@@ -51,7 +51,7 @@ def test_a_tile_says_how_full_and_how_fast() -> None:
     assert "70 %" in words
     assert "full · 14 TiB of 20 TiB" in words
     assert "read 1 TiB/s" in words
-    assert "All 2 targets healthy" in words
+    assert "All 2 healthy" in words
     assert "uneven" not in words  # 80 % against 70 %
     assert "scratch-OST0001" in words
 
@@ -83,6 +83,13 @@ def test_of_many_file_systems_those_that_move_most_have_charts() -> None:
     assert filesystems_query.chosen(systems) == [("lustre", f"fs{number}") for number in range(9, 1, -1)]
     assert filesystems_query.chosen(systems[:6]) == [("lustre", f"fs{number}") for number in range(6)]
     assert "fs0" in said(systems, targets)
+
+
+def test_traffic_nobody_measures_is_said_in_words_and_not_drawn() -> None:
+    systems, _targets = lustre(s={"s-OST0000": (10, 5, 1)})
+    frames = {"now": systems, "rates": NoData(Why.METRIC_ABSENT, "lustre_read_bytes_total")}
+    assert "bandwidth is not measured" in texts(filesystems.draw_head(frames, ABOUT))
+    assert [panel.shown(About(**{**vars(ABOUT), "frames": frames})) for panel in charts.PANELS] == [False, False, True, True]
 
 
 def series(columns: dict[tuple[str, ...], float], names: list[str], gaps: int = 0) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 START = 1_794_996_000  # 2026-11-18 10:00:00 UTC, a multiple of 3600
 NASTY = 'a"b\\c{d="e"},\n=~.*|\té😀$'
 
@@ -34,3 +36,23 @@ def samples() -> str:
     lines += ["# TYPE power gauge"]
     lines += [f'power{{instance="c1-oob"}} 250 {START + 60 * minute}' for minute in range(61)]
     return "\n".join(lines) + "\n# EOF\n"
+
+
+class Counted:
+    """A client of Prometheus that writes down each question it passes on."""
+
+    def __init__(self, client: Any, sent: list[str]) -> None:
+        self.client, self.sent = client, sent
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def range(self, expr: str, *rest: Any, **more: Any) -> Any:
+        """A range query."""
+        self.sent.append(expr)
+        return self.client.range(expr, *rest, **more)
+
+    def instant(self, expr: str, *rest: Any, **more: Any) -> Any:
+        """An instant query."""
+        self.sent.append(expr)
+        return self.client.instant(expr, *rest, **more)

@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import NoData
 from core.settings import Exporter
+from core.subjects import CLUSTER
 from core.timerange import TimeRange
 from core.viewer import PUBLIC
 from datasources.prometheus import fs_batches, fs_frames
@@ -17,6 +18,8 @@ from datasources.prometheus.batch import Target
 from datasources.prometheus.job_frames import part
 from datasources.prometheus.run import fetch, plan
 from datasources.sources import Sources
+from pages import filesystems
+from tests.prometheus.known_samples import Counted
 
 pytestmark = pytest.mark.services
 START, HOUR = 1_794_996_000, 3600
@@ -174,6 +177,16 @@ def test_no_query_reads_what_jobs_did(sources: Sources) -> None:
     planned = plan(sources, fs_batches.all_of(sources.settings), Target(), WHEN)
     assert len(planned) == 6
     assert not any("lustre_job" in one.expr or "_user" in one.expr for one in planned)
+
+
+def test_a_page_of_many_sections_sends_three_requests_an_exporter(sources: Sources) -> None:
+    sent: list[str] = []
+    counted = replace(sources, prometheus=Counted(sources.prometheus, sent))
+    assert filesystems.head(counted, PUBLIC, CLUSTER, WHEN)[2] == ("now", "fs_1", "fs_2", "fs_3")
+    shown = [section.query(counted, PUBLIC, CLUSTER, WHEN) for section in filesystems.PAGE.sections[:5]]
+    assert [frames["now"]["fs"].item() for frames in shown[1:4]] == ["alpha", "beta-x", "home"]
+    assert shown[4] == {"now": None}
+    assert len(sent) == 6
 
 
 def test_one_exporter_alone_and_none(filled: str, sources_of: Callable[..., Sources]) -> None:

@@ -10,12 +10,15 @@ import pytest
 
 from core.errors import NoData
 from core.settings import Exporter, Host, Overview
+from core.subjects import CLUSTER
 from core.timerange import TimeRange
 from core.viewer import PUBLIC
 from datasources.prometheus import host_batches, host_frames
 from datasources.prometheus.job_frames import part
 from datasources.prometheus.run import fetch, plan
 from datasources.sources import Sources
+from pages import logins
+from tests.prometheus.known_samples import Counted
 
 pytestmark = pytest.mark.services
 START, HOUR, GIB = 1_794_996_000, 3600, 2**30
@@ -183,6 +186,18 @@ def test_one_request_for_all_hosts(sources: Sources) -> None:
     assert len(planned) == 4
     assert all(host in one.expr for one in planned for host in LOGINS)
     assert not any("slurm_job" in one.expr for one in planned)
+
+
+def test_a_page_of_many_sections_sends_four_requests(sources: Sources) -> None:
+    sent: list[str] = []
+    client = sources.prometheus
+    assert client is not None
+    counted = replace(sources, prometheus=Counted(client, sent))
+    for section in logins.PAGE.sections[:6]:  # now, all, and the four hosts
+        assert section.query(counted, PUBLIC, CLUSTER, WHEN)
+    assert len(sent) == 4
+    with pytest.raises(NoData):
+        logins.PAGE.sections[6].query(counted, PUBLIC, CLUSTER, WHEN)
 
 
 def test_without_the_exporter_it_says_so(filled: str, sources_of: Callable[..., Sources]) -> None:
