@@ -17,7 +17,7 @@ from core.errors import NoData, SourceError, Why
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import SIGNED_IN, Viewer
-from datasources.prometheus import quota_batches
+from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.slurm.person import person
 from datasources.sources import Sources
 from pages import quotas_groups, quotas_query, quotas_view
@@ -50,7 +50,10 @@ HELP = N_(
     "What is stored of what may be stored. At the limit nothing more can be written, and running jobs fail. A group's quota is shared by everybody in it. "
     "Many small files use up the number of files long before the space."
 )
-NEEDS = (Need(kind="exporter", name=quota_batches.EXPORTER), *metrics(*quota_batches.METRICS.values()))
+NEEDS = (
+    Need(kind="exporter", name=quota_batches.EXPORTER), *metrics(*quota_batches.METRICS.values()),
+    Need(kind="exporter", name=gpfs_batches.EXPORTER), *metrics(*gpfs_batches.EVERY_METRIC),
+)  # fmt: skip
 QUOTAS = Section(
     key="quotas", title=N_("Quotas"), query=quotas_query.summary, access=SIGNED_IN, eager=True, needs=NEEDS,
     blocks=(

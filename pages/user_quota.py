@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import SELF_OR_STAFF, Viewer
-from datasources.prometheus import quota_batches
+from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.slurm.person import check
 from datasources.sources import Sources
 from pages import quota_frames
@@ -78,7 +78,10 @@ HELP = N_(
     "What your files take of what you may store. At the limit nothing more can be written, and running jobs fail. A project's "
     "quota is shared by everybody in its account. Many small files use up the number of files long before the space."
 )
-NEEDS = (Need(kind="exporter", name=quota_batches.EXPORTER), *metrics(*quota_batches.METRICS.values()))
+NEEDS = (
+    Need(kind="exporter", name=quota_batches.EXPORTER), *metrics(*quota_batches.METRICS.values()),
+    Need(kind="exporter", name=gpfs_batches.EXPORTER), *metrics(*gpfs_batches.EVERY_METRIC),
+)  # fmt: skip
 STORAGE = Section(
     key="storage", title=N_("Storage"), query=quota_query, access=SELF_OR_STAFF, eager=True, needs=NEEDS,
     blocks=(Block(key="quotas", title=N_("Quotas"), draw=draw_quotas, csv="quotas", height=190, help=HELP),),

@@ -23,6 +23,9 @@ def metric(who: str, what: str) -> str:
     return f"gpfs_{who}_{PARTS[what]}"
 
 
+EVERY_METRIC = tuple(metric(who, what) for who in ("user", "group", "fileset") for what in PARTS)
+
+
 def areas_of(settings: Settings) -> tuple[Area, ...]:
     """The areas that GPFS measures."""
     return tuple(area for area in settings.storage.areas.values() if area.source == "gpfs")
