@@ -44,14 +44,14 @@ def public_pages(public: str = "all") -> list[Page]:
     return [page for page in all_pages() if as_set(page.access, public).key == "anyone"]
 
 
-def sweep(asker: Any, pages: Iterable[Page], ranges: Iterable[str] = RANGES) -> Iterator[Heard]:
+def sweep(asker: Any, pages: Iterable[Page], ranges: Iterable[str] = RANGES, crawled: int = CRAWLED) -> Iterator[Heard]:
     """Every layout, section and file of these pages, over several ranges, and of the addresses they link to.
 
     `asker` has get(path), page(path) and section(page, section, path).
     """
     pages, asked = list(pages), set()
     waiting = [page.path + (f"?{query}" if query else "") for page in pages for query in ranges]
-    while waiting and len(asked) < len(pages) * len(tuple(ranges)) + CRAWLED:
+    while waiting and len(asked) < len(pages) * len(tuple(ranges)) + crawled:
         address = waiting.pop(0)
         if address in asked:
             continue
