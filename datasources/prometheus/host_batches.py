@@ -2,7 +2,7 @@
 
 A target names every host of the page. Doubled series (two servers of a highly available pair, two ports of one exporter) are
 one series before anything is added up: the largest counts. Nothing of these metrics is of a person: mount points come from a
-fixed list, since one such as /home/ada would name somebody.
+fixed list, since one such as /users/ada would name somebody.
 """
 
 from __future__ import annotations

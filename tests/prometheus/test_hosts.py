@@ -80,7 +80,7 @@ def _samples() -> str:
         "node_memory_Cached_bytes": {ONE: _flat(GIB), TWO: _flat(4 * GIB)},
         "node_network_speed_bytes": {f'{ONE},device="eth0"': _flat(125_000), f'{ONE},device="eth1"': _flat(-125_000)},
     }
-    disks = {("/", "xfs"): (100, 40), ("/home/ada", "xfs"): (100, 1), ("/tmp", "tmpfs"): (8, 2), ("/scratch", "lustre"): (9, 1)}
+    disks = {("/", "xfs"): (100, 40), ("/users/ada", "xfs"): (100, 1), ("/tmp", "tmpfs"): (8, 2), ("/scratch", "lustre"): (9, 1)}
     for place, name in enumerate(("node_filesystem_size_bytes", "node_filesystem_avail_bytes")):
         gauges[name] = {f'{ONE},mountpoint="{mount}",fstype="{kind}"': _flat(sizes[place] * GIB) for (mount, kind), sizes in disks.items()}
     lines = [line for name, rows in gauges.items() for line in _series("gauge", name, rows)]
