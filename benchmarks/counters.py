@@ -1,4 +1,4 @@
-"""Counts taken at the servers: Prometheus' own metrics and MariaDB's statistics of the portal's account."""
+"""Counts taken at the servers: Prometheus' own metrics and MariaDB's statistics of the portal's accounts (of accounting and of Robinhood)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, bindparam, create_engine, make_url, text
 
 from core.settings import Settings
 
 PROMETHEUS_AT_ONCE = 16
+SUMS = "select coalesce(sum(select_commands), 0), coalesce(sum(rows_read), 0) from information_schema.user_statistics where user in :names"
 ASKED = re.compile(r'^prometheus_http_requests_total\{code="\d+",handler="/api/v1/(?:query|query_range)"\} (\d+)', re.M)
 SENT = re.compile(r"^(.+)\n#   (\d+) – (\d+) step (\d+) s", re.M)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Since the servers started: requests with PromQL, statements and rows read by the portal's account."""
+    """Since the servers started: requests with PromQL, statements and rows read by the portal's accounts."""
 
     prometheus: int
     statements: int
@@ -44,8 +45,8 @@ def demo_database(settings: Settings) -> Engine:
 class Servers:
     """The demo's servers, seen from the side."""
 
-    def __init__(self, prometheus: str, database: Engine, account: str) -> None:
-        self.prometheus, self.database, self.account = prometheus.rstrip("/"), database, account
+    def __init__(self, prometheus: str, database: Engine, *accounts: str) -> None:
+        self.prometheus, self.database, self.accounts = prometheus.rstrip("/"), database, accounts
         with database.begin() as connection:
             connection.execute(text("set global userstat = 1"))
 
@@ -55,7 +56,7 @@ class Servers:
         asked = sum(int(number) for number in ASKED.findall(requests.get(f"{self.prometheus}/metrics", timeout=10).text))
         with self.database.begin() as connection:
             row = connection.execute(
-                text("select select_commands, rows_read from information_schema.user_statistics where user = :name"), {"name": self.account}
+                text(SUMS).bindparams(bindparam("names", expanding=True)), {"names": self.accounts}
             ).first()
         return Counts(asked, int(row[0]) if row else 0, int(row[1]) if row else 0)
 

@@ -42,7 +42,7 @@ class Case:
 
 
 def cases(settings: Settings, database: object, staff: str) -> list[Case]:
-    """The pages: a GPU job, the 32-node job, a person's jobs, the front page, and those of accounts, people, top, nodes and scheduling."""
+    """The pages: a GPU job, the 32-node job, a person's jobs, the front page, and those of accounts, people, quotas, top, nodes and scheduling."""
     table = f"`{settings.site.cluster}_job_table`"
     gpu = f"select id_job, a.user from {table} j join `{settings.site.cluster}_assoc_table` a using (id_assoc) "
     with database.connect() as connection:
@@ -58,6 +58,7 @@ def cases(settings: Settings, database: object, staff: str) -> list[Case]:
         Case("accounts", str(one[1]), "/accounts", by_size=True),
         Case("account", staff, f"/account/{account}", by_size=True),
         Case("person", str(one[1]), f"/user/{one[1]}", by_size=True),
+        Case("quotas", str(one[1]), "/quotas", by_size=True),
         *(Case(f"top {name or 'cores'}", staff, f"/top{'/' if name else ''}{name}", by_size=True) for name in TOP),
         Case("nodes", staff, "/nodes", by_size=True),
         Case("one node", staff, f"/node/{node}", by_size=True),
@@ -133,7 +134,8 @@ def main(port: int, as_json: bool, only: str = "") -> int:
         return 2
     settings = load(STATE / "turtle.toml", {})
     database = demo_database(settings)
-    servers = Servers(settings.prometheus.url, database, make_url(settings.slurm.url).username or "")
+    urls = dict.fromkeys([settings.slurm.url, *(one.url for one in settings.robinhood.values())])
+    servers = Servers(settings.prometheus.url, database, *dict.fromkeys(make_url(str(url)).username or "" for url in urls))
     staff = settings.sign_in.staff[0]
     url = f"http://127.0.0.1:{port}"
     problems: list[str] = []
