@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Integer, Select, and_, case, cast, func, or_, select, union_all
+from sqlalchemy import Integer, Select, String, and_, case, cast, func, or_, select, union_all
 from sqlalchemy.sql.selectable import Subquery
 
 from core.units import DAY
@@ -43,7 +43,8 @@ def statement(db: SlurmDb, low: int) -> Select[Any]:
     bucket = cast(bucket_sql(job.time_start - eligible), Integer)
     first = (job.het_job_id == 0) | (job.het_job_offset == 0) | (job.het_job_offset >= NO_VALUE)
     return (
-        select(job.partition.label("partition"), bucket.label("bucket"), func.count().label("jobs"))
+        # a text is grouped on disk, a name of limited length in memory
+        select(cast(job.partition, String(128)).label("partition"), bucket.label("bucket"), func.count().label("jobs"))
         # after a resize the row begins with a submission later than its start: that is no new wait
         .where(job.time_start >= low, job.time_start >= job.time_submit, job.tres_alloc != "", first)
         # the database groups names without regard to case: their checksums keep them apart
@@ -69,7 +70,7 @@ def pending_statement(db: SlurmDb, now: int) -> Select[Any]:
     ready = and_(job.time_eligible > 0, job.time_eligible <= now)
     first = or_(job.het_job_id == 0, job.het_job_offset == 0, job.het_job_offset >= NO_VALUE)
     bucket = case((ready, bucket_sql(now - job.time_eligible)), else_=OUT)
-    columns = (job.partition.label("partition"), bucket.label("bucket"), func.sum(tasks_in(job)).label("jobs"))
+    columns = (cast(job.partition, String(128)).label("partition"), bucket.label("bucket"), func.sum(tasks_in(job)).label("jobs"))
     found = select(*columns).where(unfinished(job, PENDING), job.time_start == 0, first).group_by("partition", "bucket", func.crc32(job.partition))
     return db.schema.on_key(found, "rollup2")
 
