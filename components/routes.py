@@ -123,6 +123,14 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         lines += ["", f"# SQL: {len(statements)}", *statements]
         return _plain(200, "\n".join(lines))
 
+    app.server.add_url_rule(f"{base}export/<page>/<section>/<frame>", "export", export)
+    app.server.add_url_rule(f"{base}queries/<page>/<section>", "queries", queries)
+    _register_health(app, sources)
+
+
+def _register_health(app: Dash, sources: Sources) -> None:
+    base = sources.settings.server.base_path
+
     @gate.requires(ANYONE)
     def healthz() -> Response:
         return _plain(200, "ok")
@@ -133,8 +141,6 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         state = sources.cache.get_or_make(("ready",), 0, lambda: ready(sources))
         return Response(orjson.dumps(state), status=200 if all(state.values()) else 503, mimetype="application/json")
 
-    app.server.add_url_rule(f"{base}export/<page>/<section>/<frame>", "export", export)
-    app.server.add_url_rule(f"{base}queries/<page>/<section>", "queries", queries)
     app.server.add_url_rule(f"{base}healthz", "healthz", healthz)
     app.server.add_url_rule(f"{base}readyz", "readyz", readyz)
 
