@@ -58,7 +58,6 @@ def _dash(settings: Settings) -> Dash:
             icon=asset(settings, "turtle.svg"),
             font=asset(settings, "base/inter-latin-wght-normal.woff2"),
         ),
-        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
 
 

@@ -113,7 +113,7 @@ class Public:
         if page is None or section is None or not is_public(page, section):
             return None
         parts = ((1, "panel", section.panels), (2, "panel", section.panels), (3, "block", section.blocks))
-        if any(sorted(one["id"][kind] for one in body["outputs"][place]) != sorted(part.key for part in declared) for place, kind, declared in parts):
+        if any(sorted(str(one["id"][kind]) for one in body["outputs"][place]) != sorted(part.key for part in declared) for place, kind, declared in parts):
             return None
         value = _posted(body)
         path, search, width = _texts(value, "path", "search", "width")
@@ -177,6 +177,20 @@ class Public:
             answer.headers["Content-Disposition"] = held.answer.name
         return answer
 
+    def is_open(self, body: Mapping[str, Any]) -> bool:
+        """True if a posted callback is for a section that everybody may read, whatever else it says."""
+        found = self.registry.sections.get(body["outputs"][0]["id"]["section"])
+        return found is not None and is_public(*found)
+
+    def rationed(self, view: Callable[[], Response]) -> Response:
+        """The answer to what is no question of our pages, such as one for half a section: not kept, and few of them are made."""
+        try:
+            with self.kept.ration.take():
+                return view()
+        except Busy as error:
+            g.refused = error
+            return view()
+
 
 class _Other(Exception):
     """Not a whole answer: handed on, and not kept."""
@@ -218,8 +232,11 @@ def register(app: Dash, sources: Sources, registry: Registry) -> None:
 
     def callback(view: Callable[[], Response]) -> Response:
         body = request.get_json()
-        if body["output"] == fill and (asked := public.section(body)) is not None:
-            return public.answer(asked, view, cut_section, number_of(body))
+        if body["output"] == fill:
+            if (asked := public.section(body)) is not None:
+                return public.answer(asked, view, cut_section, number_of(body))
+            if public.is_open(body):
+                return public.rationed(view)
         if body["output"] == ROUTER and (asked := public.layout(body)) is not None:
             return public.answer(asked, view, cut_layout, b'"data-visit":"' + secrets.token_hex(4).encode() + b'"')
         return view()

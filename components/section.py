@@ -220,7 +220,9 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
     )
     @gate.requires(ANYONE)  # the section's own rule is checked below: which section it is, is only known here
     def fill_section(data: object) -> tuple[Any, ...]:
-        known = registry.sections.get(str(ctx.triggered_id["section"])) if isinstance(ctx.triggered_id, dict) else None
+        # of the outputs, as for those who keep the answer: what the browser says has changed decides nothing
+        asked = str(ctx.outputs_list[0]["id"]["section"])
+        known = registry.sections.get(asked)
         if known is None:
             abort(403)
         page, section = known
@@ -243,7 +245,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
             "n": data.get("n") if isinstance(data, dict) else 0,
             "at": int(sources.clock()),
             "note": note,
-            "section": ctx.triggered_id["section"],
+            "section": asked,
         }
         if about is not None:
             done |= {"from": about.when.start, "to": about.when.end}

@@ -235,10 +235,12 @@ def register_clientside(app: Dash) -> None:
     )
 
 
+# without Dash's own meta tags: they repeat the address and host of the request, and the frame is kept for everybody
 INDEX = """<!DOCTYPE html>
 <html lang="{lang}">
 <head>
-{{%metas%}}
+<meta charset="UTF-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{%title%}}</title>
 <script src="{theme}"></script>
 <link rel="icon" href="{icon}" type="image/svg+xml">

@@ -187,6 +187,47 @@ def test_a_request_of_another_form_gets_the_ordinary_answer(asker: Asker, query:
     assert sum('"figure"' in key for key in answer.get_json()["response"]) == 1
 
 
+def test_half_a_section_is_rationed_as_what_few_ask_for_is(asker: Asker, query: Counted) -> None:
+    """It is not kept, so without the ration one visitor could make the portal ask as often as a machine can post."""
+    for number in range(60):
+        body = _body(asker_output(asker), 1, search=f"?from={1_700_000_000 + number}&to=1700100000")
+        body["outputs"][1], body["outputs"][2] = body["outputs"][1][:1], body["outputs"][2][:1]
+        assert asker.client.post("/_dash-update-component", json=body).status_code == 200
+    assert len(query.asked) < 50
+
+
+def test_the_ration_does_not_hide_that_a_session_has_ended(asker: Asker) -> None:
+    for _turn in range(40):
+        assert asker.section("staff:all", "/staff").status_code == 401
+
+
+def test_one_question_s_answer_is_never_kept_for_another(asker: Asker, query: Counted) -> None:
+    """What the browser says has changed, and ids of another section in the same body, decide nothing."""
+    body = _body(asker_output(asker), 1)
+    body["changedPropIds"] = ['{"section":"staff:all","type":"load"}.data']
+    asker.client.post("/_dash-update-component", json=body)
+    assert b"bdata" in asker.section("open:all").data
+    body["inputs"][0]["id"]["section"] = "staff:all"
+    assert asker.client.post("/_dash-update-component", json=body).status_code == 400
+
+
+def test_the_router_is_asked_for_one_page_only(asker: Asker) -> None:
+    """Dash takes the address by its place, the page by its name: where they differ, one page would be kept as another."""
+    body = {
+        "output": public.ROUTER, "changedPropIds": [],
+        "outputs": [{"id": "_pages_content", "property": "children"}, {"id": "_pages_store", "property": "data"}],
+        "inputs": [{"id": "_pages_location", "property": "search", "value": "/staff"}, {"id": "_pages_location", "property": "pathname", "value": "/"}],
+    }  # fmt: skip
+    assert asker.client.post("/_dash-update-component", json=body).status_code == 400
+
+
+def test_the_frame_repeats_nothing_of_the_request_that_made_it(asker: Asker) -> None:
+    """It is kept for everybody: the first visitor's host and query would be every other visitor's."""
+    first = asker.client.get("/?user=alice", headers={"Host": "evil.example"}).text
+    assert "alice" not in first and "evil" not in first and 'name="viewport"' in first and "UTF-8" in first
+    assert asker.client.get("/").text == first
+
+
 def test_a_failure_is_kept_for_a_few_seconds_only(asker: Asker, query: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
     query.fails = True
     for _turn in range(3):
