@@ -50,5 +50,10 @@ def moment(value: object) -> int | None:
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day)
     if not isinstance(value, datetime):
-        raise TypeError(f"not a moment: {value!r}")
+        raise TypeError(f"not a moment: {told(value)}")
     return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+
+
+def told(value: object) -> str:
+    """A value of a file for a message: what YAML's anchors stand for may be larger than memory when it is written out."""
+    return repr(value)[:100] if value is None or isinstance(value, (str, int, float, date)) else f"a {type(value).__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from core.errors import SettingsError
+from core.notices import told
 
 UNITS = {"": 1, "b": 1} | {
     f"{letter.lower()}{kind}": base**power
@@ -20,17 +22,22 @@ UNITS = {"": 1, "b": 1} | {
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 _kept: dict[Path, tuple[tuple[int, int], Any]] = {}
 _lock = threading.Lock()
+LARGEST = 16 * 1024**2  # bytes: a file of that size takes minutes to read
+# what the YAML library lets through for values that cannot be, such as the 30th of February, and for brackets in brackets without end
+_ODD = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The table a YAML file holds, read again when the file has changed; raises SettingsError that names file and line."""
+    """The table a YAML file holds, read again when the file has changed, by one at a time; raises SettingsError that names file and line."""
     try:
         state = path.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > LARGEST:
+            raise SettingsError(f"{path}: not a file of at most {LARGEST // 1024**2} MiB")
         version = (state.st_mtime_ns, state.st_size)
         with _lock:
-            if path in _kept and _kept[path][0] == version:
-                return _kept[path][1]
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if path not in _kept or _kept[path][0] != version:
+                _kept[path] = (version, _loaded(path))
+            return _kept[path][1]
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -39,10 +46,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise SettingsError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', None) or 'cannot be read'}") from None
+    except _ODD as error:
+        raise SettingsError(f"{path}: a value cannot be read: {str(error)[:200]}") from None
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
         raise SettingsError(f"{path}: a table is expected at the top")
-    with _lock:
-        _kept[path] = (version, found)
     return found
 
 
@@ -52,7 +63,7 @@ def amount(value: object, where: str) -> float:
         return float(value)
     match = _AMOUNT.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2].lower() not in UNITS:
-        raise SettingsError(f"{where}: {value!r} is no amount; allowed: such as 50 GiB, 1.5 TB or a number of bytes")
+        raise SettingsError(f"{where}: {told(value)} is no amount; allowed: such as 50 GiB, 1.5 TB or a number of bytes")
     return float(match[1]) * UNITS[match[2].lower()]
 
 
@@ -131,11 +142,14 @@ def projects_of(path: Path, name: str) -> list[str]:
     projects = _table(read_yaml(path), "projects", path)
     found = []
     for project, entry in projects.items():
+        if not isinstance(project, str):
+            # YAML reads 0123 as 83 and no as false: another project's name
+            raise SettingsError(f"{path}: projects.{project}: a name that YAML takes for something else must be in quotes")
         members = entry.get("members") if isinstance(entry, dict) else None
         if members is not None and (not isinstance(members, list) or not all(isinstance(one, str) for one in members)):
             raise SettingsError(f"{path}: projects.{project}.members must be a list of logins")
         if name in (members or ()):
-            found.append(str(project))
+            found.append(project)
     return found
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from core.errors import NoData, Why
 from core.settings import Area
-from core.viewer import Viewer
+from core.viewer import PORTAL, Viewer
 from datasources.slurm.ownership import database
-from datasources.slurm.people import uids_of
+from datasources.slurm.people import uid_names, uids_of
 from datasources.slurm.person import check, person
 from datasources.sources import Sources
 
@@ -97,8 +97,13 @@ def held_by(sources: Sources, viewer: Viewer, name: str) -> tuple[tuple[Holding,
 
 
 def uid_of(sources: Sources, viewer: Viewer, name: str) -> int | None:
-    """The uid a person's newest jobs ran under, for back ends that know numbers only; None where accounting does not tell."""
+    """The uid a person's newest jobs ran under, for back ends that know numbers only; None where accounting does not tell.
+
+    A uid whose newest job is somebody else's was given away: what is measured under it is theirs.
+    """
     check(viewer, name)
     if sources.slurm is None:
         return None
-    return max(uids_of(database(sources), name), default=None)
+    found = uids_of(database(sources), name)
+    owners = uid_names(sources, viewer=PORTAL, uids=found)
+    return max((uid for uid in found if owners.get(uid) == name), default=None)

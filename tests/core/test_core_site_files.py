@@ -9,8 +9,9 @@ import pytest
 
 from core.errors import SettingsError
 from core.hooks import load_hooks
+from core.notices import checked_notices
 from core.settings import Settings
-from core.site_files import amount, check_allocations, check_projects, read_yaml
+from core.site_files import allocations, amount, check_allocations, check_projects, notices_of, read_yaml
 
 ALLOCATIONS = """
 people:
@@ -118,3 +119,44 @@ def test_check_counts(tmp_path: Path) -> None:
     assert check_projects(written(tmp_path, "projects: {a: {members: []}, b: {}}", "p.yaml")) == 2
     with pytest.raises(SettingsError, match="projects.a.members must be a list"):
         check_projects(written(tmp_path, "projects: {a: {members: ada}}", "q.yaml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 2026-02-30", "a: !!int x", "a: !!bool x", "a: !!timestamp x", f"a: {'[' * 3000}{']' * 3000}", "? [a]\n: b", "a: !!python/name:os.system x"],
+)
+def test_a_value_that_cannot_be_is_a_mistake_of_the_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="file.yaml"):
+        read_yaml(written(tmp_path, text))
+
+
+def test_anchors_of_anchors_are_never_written_out(tmp_path: Path) -> None:
+    """A few lines that would be 10⁹ texts: read as they are, and told in a short sentence."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]
+    bomb = "\n".join(lines)
+    path = written(tmp_path, f"{bomb}\npeople: {{ada: {{home: {{size: *a8}}}}}}\n")
+    with pytest.raises(SettingsError, match="people.ada.home.size") as told:
+        allocations(path, "ada", ())
+    assert len(str(told.value)) < 500
+    notices = tmp_path / "notices.yaml"
+    notices.write_text(f"{bomb}\nnotices: [{{level: info, text: x, from: *a8}}, {{level: info, text: *a8}}, {{level: *a8, text: x}}]\n")
+    assert checked_notices(notices_of(notices)) == ()
+
+
+def test_a_file_too_large_and_what_is_no_file_are_not_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "a: 1")
+    with path.open("r+b") as large:
+        large.truncate(17 * 1024**2)
+    for one in (path, tmp_path):
+        with pytest.raises(SettingsError, match="not a file of at most 16 MiB"):
+            read_yaml(one)
+
+
+@pytest.mark.parametrize("name", ["0123", "no", "2026-01-01", "1_000", "~"])
+def test_a_project_whose_name_yaml_takes_for_something_else_opens_nothing(tmp_path: Path, name: str) -> None:
+    """0123 is 83 to YAML, which may be another project."""
+    path = written(tmp_path, f"projects: {{{name}: {{members: [ada]}}}}")
+    assert hooks_with(path).cloud_projects("ada") == ()
+    with pytest.raises(SettingsError, match="must be in quotes"):
+        check_projects(path)
+    assert hooks_with(written(tmp_path, f"projects: {{'{name}': {{members: [ada]}}}}")).cloud_projects("ada") == (name,)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,7 @@ from core.hooks import Hooks
 from core.settings import Area, Exporter, Metrics, Prometheus, Robinhood, Settings, Storage
 from core.timerange import TimeRange
 from core.viewer import Viewer
-from datasources import quotas, quotas_full
+from datasources import quota_holdings, quotas, quotas_full
 from datasources.cache import Cache
 from datasources.pool import Pool
 from datasources.prometheus.client import PrometheusClient
@@ -149,6 +150,18 @@ def test_strangers_get_nothing(sources: Sources, name: str) -> None:
         held_by(sources, BOB, name)
     with pytest.raises(NotFound):
         quotas_query.summary(sources, Viewer(name=None), QuotasView(id=""), WHEN)
+
+
+@pytest.mark.parametrize(("newest", "uid"), [({1001: "ann", 1007: "ann"}, 1007), ({1001: "ann", 1007: "bob"}, 1001), ({1007: "Ann"}, None), ({}, None)])
+def test_a_uid_that_was_given_to_somebody_else_is_not_theirs_any_more(monkeypatch: pytest.MonkeyPatch, newest: dict[int, str], uid: int | None) -> None:
+    """GPFS and Robinhood know numbers only: under an old uid they would show another person's home."""
+    monkeypatch.setattr(quota_holdings, "database", lambda sources: None)
+    monkeypatch.setattr(quota_holdings, "uids_of", lambda db, name: (1001, 1007))
+    monkeypatch.setattr(quota_holdings, "uid_names", lambda sources, *, viewer, uids: {one: newest[one] for one in uids if one in newest})
+    accounting = SimpleNamespace(slurm=object())
+    assert quota_holdings.uid_of(accounting, ANN, "ann") == uid
+    with pytest.raises(NotFound):
+        quota_holdings.uid_of(accounting, BOB, "ann")
 
 
 def test_another_ones_holdings_open_nothing(sources: Sources) -> None:
