@@ -26,11 +26,23 @@ ACCOUNTS = (
 )  # fmt: skip
 PEOPLE = ("Alice", "ALICE", "alice ", " alice", "alic", "alice%", "a_ice", ".*", "alice|bob", 'alice"} or vector(1)', "al\u00edce", "alice\\")
 NODES = ("C1", "c1 ", "c[1-4]", "c1,c2", "c.", ".*", "c1|c2", 'c1"} or vector(1)', "c%", "c01")
+# of the cloud project lab1, whose members are alice and ivy; lab10 is dave's, Lab1 is bob's
+PROJECTS = (
+    "Lab1", "LAB1", "lab10", "lab", "lab1 ", " lab1", "lab1\u200b", "l\u0430b1", "lab\uff11", "lab1|lab10", "lab.*", ".*", "lab%", "lab1\\",
+    'lab1"} or vector(1)', 'lab1",project_name=~".*', "lab1\n", "lab1\x00",
+)  # fmt: skip
+UUID = "3afee989-c0fe-5588-bdfa-352f8c1fcfea"
+UUIDS = (
+    UUID.upper(), f"{{{UUID}}}", f"urn:uuid:{UUID}", UUID.replace("-", ""),
+    f" {UUID}", f"{UUID} ", f"{UUID}\n", f"{UUID}|.*", ".*", UUID[:8], f'{UUID}"}} or vector(1)',
+)  # fmt: skip
 # page → its address for a name, names that are nobody's; who may see the real one and looks at the others
 PLACES = {
     "account": ("/account/{}", ACCOUNTS, ("alice", "bob", "ada")),
     "user": ("/user/{}", PEOPLE, ("alice", "bob", "ada")),
     "node": ("/node/{}", NODES, ("alice", "dave", "ada")),
+    "cloud_project": ("/cloud/{}", PROJECTS, ("alice",)),
+    "cloud_instance": ("/cloud/lab1/{}", UUIDS, ("alice", "ada")),
 }
 PAGES = {page.key: page for page in all_pages()}
 
@@ -118,6 +130,35 @@ def test_the_real_account_is_asked_for_by_equality(ask_with: Any, heard: Listene
         person.section(PAGES["account"], section, "/account/def-pi1_cpu")
     assert any('account="def-pi1_cpu"' in query for query in heard.asked)
     assert not any("account=~" in query and "rrg-pi1_cpu" in query for query in heard.asked)
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_staff_find_no_project_by_a_look_alike(ask_with: Any, heard: Listener, name: str) -> None:
+    """Staff may ask for any name: what the metrics do not know is not found, and is no part of a query."""
+    path = f"/cloud/{quote(name, safe='')}"
+    heard.asked.clear()
+    for section in PAGES["cloud_project"].sections:
+        assert "tt-plot" not in text(ask_with("ada").section(PAGES["cloud_project"], section, path))
+    assert [query for query in heard.asked if name.strip() and name in query.replace(".*", "") and "project_name" in query] == []
+
+
+def test_a_member_s_project_is_asked_for_by_equality(ask_with: Any, heard: Listener) -> None:
+    heard.asked.clear()
+    for section in PAGES["cloud_project"].sections:
+        ask_with("alice").section(PAGES["cloud_project"], section, "/cloud/lab1")
+    own = [query for query in heard.asked if "project_name" in query]
+    assert own and all('project_name="lab1"' in query and "project_name=~" not in query and "lab10" not in query for query in own)
+
+
+@pytest.mark.parametrize("login", [None, "bob", "dave", "carol", "zoe"])
+@pytest.mark.parametrize(("page", "path"), [("cloud_project", "/cloud/lab1"), ("cloud_instance", f"/cloud/lab1/{UUID}")])
+def test_strangers_to_a_project_ask_nothing(ask_with: Any, heard: Listener, login: str | None, page: str, path: str) -> None:
+    heard.asked.clear()
+    for section in PAGES[page].sections:
+        assert "tt-plot" not in text(ask_with(login).section(PAGES[page], section, path))
+        for part in {*(panel.key for panel in section.panels), *(block.csv for block in section.blocks if block.csv)}:
+            assert ask_with(login).get(f"/export/{page}/{section.key}/{part}?at={path}").status_code in (401, 404)
+    assert heard.asked == []
 
 
 @pytest.mark.parametrize("login", [None, "carol", "dave", "zoe"])

@@ -47,6 +47,17 @@ def test_the_public_reads_no_name(ask: Callable[[str | None], Asker], world: dic
     assert len(heard) > 10 * len(public_pages())
 
 
+@pytest.mark.parametrize("login", [None, "bob", "dave"])
+def test_narrowing_is_the_staff_s_whatever_the_address_says(ask: Callable[[str | None], Asker], world: dict[str, set[str]], login: str | None) -> None:
+    looked_for = Names({"alice", *(world["accounts"] - {"root"})} - {login}, world["ids"])
+    front = [page for page in public_pages() if page.key == "status"]
+    for query in ("user=alice", "account=def-pi1_cpu&node=c1&partition=batch", "user=alice&from=now-7d&to=now&refresh=30"):
+        heard = [one for one in sweep(ask(login), front, ranges=(query,), crawled=0) if ":mine" not in one.what]
+        assert {one.what: names for one in heard if (names := looked_for.found(one.text))} == {}
+        closed = {one.what.split()[1]: one.status for one in heard if ":part_" in one.what}
+        assert set(closed.values()) == {401 if login is None else 403} and len(closed) == 2
+
+
 def test_every_public_section_answers_and_all_others_refuse(ask: Callable[[str | None], Asker]) -> None:
     open_keys = {page.key for page in public_pages()}
     statuses: dict[str, set[int]] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import requests
 from sqlalchemy import Engine, text
 
+from analysis.software_table import load_table
 from pages.registry import all_pages
 from tests.access import public_sweep
 from tests.access.asker import Asker
@@ -40,7 +42,7 @@ class Remote(Asker):
 
 @pytest.fixture(scope="module")
 def world(accounting: Engine, demo: Demo) -> dict[str, set[Any]]:
-    """Logins, full names and surnames, accounts, and recent jobs' names and ids."""
+    """Logins, full names and surnames, accounts, recent jobs' names and ids, reservations, reasons, virtual machines, projects; the site's programs."""
     with accounting.connect() as connection:
         def column(statement: str) -> set[Any]:
             return {row[0] for row in connection.execute(text(statement)) if row[0]} - {"root"}
@@ -49,6 +51,11 @@ def world(accounting: Engine, demo: Demo) -> dict[str, set[Any]]:
             "users": column("select distinct user from turtle_assoc_table"), "accounts": column("select distinct acct from turtle_assoc_table"),
             "job names": column(f"select job_name from turtle_job_table {RECENT}"), "ids": column(f"select id_job from turtle_job_table {RECENT}"),
         }  # fmt: skip
+        found["reservations"] = column("select distinct resv_name from turtle_resv_table")
+        found["reasons"] = column("select distinct reason from turtle_event_table where node_name <> ''")
+    found["machines"] = {text for vm in demo.plan.vms for text in (vm.name, vm.uuid)}
+    found["programs"] = {program.name for program in load_table(demo.folder / "software.toml").programs}
+    found["projects"] = set(demo.plan.cloud_projects)
     people = [person for person in demo.plan.people if person.name != "root"]
     found["full names"] = {person.full_name for person in people} | {part for person in people for part in person.full_name.split() if len(part) > 4}
     return found
@@ -64,11 +71,15 @@ def heard(demo: Demo) -> list[Heard]:
 
 
 def names_of(world: dict[str, set[Any]]) -> Names:
-    """All names of the demo, without what the portal's own sentences call by the same word: a few job names, and an account nobody is in."""
+    """All names of the demo, without what the portal's own sentences call by the same word: a few job names, and an account nobody is in.
+
+    Nor what programs of the site's table are called: they are shown to everybody.
+    """
+    programs = {word for name in world["programs"] for word in re.findall(r"\w+", name.lower())}
     people = {*world["users"], *world["full names"]}  # a path holds a login, which is found in it
-    others = {*world["accounts"], *world["job names"]}
-    plain = Names(others).found(public_sweep.vocabulary())
-    assert plain <= {"operations", *(name.lower() for name in world["job names"])} and len(plain) <= 8, plain
+    others = set().union(*(world[kind] for kind in ("accounts", "job names", "machines", "projects", "reservations", "reasons")))
+    plain = Names(others).found(public_sweep.vocabulary()) | programs
+    assert plain <= {"operations", "slices", *(name.lower() for name in world["job names"]), *programs} and len(plain - programs) <= 8, plain
     return Names({*people, *(name for name in others if name.lower() not in plain | PARTS_OF_PAGES)}, world["ids"])
 
 
@@ -77,6 +88,7 @@ def test_the_world_is_the_whole_demo(world: dict[str, set[Any]]) -> None:
     assert {"def-lovelace_cpu", "rrg-hopper_gpu"} <= world["accounts"]
     assert {"Mira Okafor", "Okafor", "Lovelace"} <= world["full names"]
     assert len(world["job names"]) > 100 and len(world["ids"]) > 5000
+    assert len(world["machines"]) > 20 and len(world["projects"]) > 4 and len(world["reservations"]) >= 3 and len(world["reasons"]) > 3
 
 
 def test_no_answer_to_the_public_names_anybody(heard: list[Heard], world: dict[str, set[Any]]) -> None:
@@ -107,10 +119,10 @@ def test_what_was_read_holds_data(heard: list[Heard]) -> None:
 def test_the_same_reader_finds_them_where_they_are(demo: Demo, reader: Any, world: dict[str, set[Any]]) -> None:
     """Staff's page of the largest users, and a person's own part of the front page, hold names of each kind."""
     looked_for, got = names_of(world), set()
-    for login, key in (("ada", "top"), ("chen", "jobs")):
+    for login, key in (("ada", "top"), ("chen", "jobs"), ("ada", "cloud")):
         person: Reader = reader(login)
         pages = [page for page in all_pages() if page.key == key]
         heard = sweep(Remote(demo.url, person.http), pages, ranges=("",), crawled=0)
         got |= set().union(*(looked_for.found(one.text) for one in heard))
-    for kind in ("users", "accounts", "job names", "ids"):
+    for kind in ("users", "accounts", "job names", "ids", "projects"):
         assert got & {str(one).lower() for one in world[kind]}, kind
