@@ -12,6 +12,7 @@ from analysis.cloud_findings import LEAST_KNOWN
 from components import format as fmt
 from components import parts
 from components.links import link, user_link
+from components.present import plain_text
 from components.records import About, Frames
 from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
@@ -90,7 +91,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
     rows = []
     for row, finding in judged["findings"]:
         headline, evidence, advice = sentence(finding)
-        name = [] if own else [parts.page_link(row["label"], link(about.settings, path_of(project, row["uuid"]))), ": "]
+        name = [] if own else [parts.page_link(plain_text(row["label"]), link(about.settings, path_of(project, row["uuid"]))), ": "]
         rows.append(parts.finding_row(finding.severity, [*name, headline], evidence, advice=advice, why=finding.docs))
     days = about.settings.cloud.finding_days
     young = judged["young"]
@@ -109,7 +110,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
     if young and not own:
         said = ngettext(
             "%(num)s machine is too young to be judged: %(names)s.", "%(num)s machines are too young to be judged: %(names)s.", len(young),
-            names=", ".join(young[:6]) + (" …" if len(young) > 6 else ""),
+            names=", ".join(map(plain_text, young[:6])) + (" …" if len(young) > 6 else ""),
         )  # fmt: skip
         rows.append(html.P(said, className="tt-muted tt-small"))
     return html.Div(rows)

@@ -11,8 +11,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from analysis.findings import Finding
 from components.charts import cloud as charts
-from components.present import present
+from components.present import present, to_csv
 from components.records import About
 from core.errors import NoData, SourceDown, Why
 from core.settings import Cloud, Flavour, Settings
@@ -175,6 +176,29 @@ def test_findings_say_what_could_not_be_judged() -> None:
         ({"findings": [], "young": ["web"], "running": 2}, "too young to be judged: web"), ({"findings": [], "young": [], "running": 2}, "No machine is idle"),
     ):  # fmt: skip
         assert words in said(cloud_parts.draw_findings({"judged": judged}, about()))
+
+
+def test_a_machine_s_name_is_plain_text_wherever_it_stands() -> None:
+    """Whoever creates a machine names it: control and direction characters, markup and formulas are text like any other."""
+    evil = "a\u202eb\x1b[31m<img src=x>"
+    row = instances_of({"label": evil, "vm": evil, "flavour": "=1+1"}).to_dict("records")[0]
+    row |= {"cpu": 1.0, "memory_mean": 1.0, "disk_rate": 0.0, "network_rate": 0.0, "cpu_share": 0.5, "memory_share": 0.5}
+    idle = Finding(id="vm_idle", severity="warn", numbers={"gpus": 0, "mean_share": 0.001, "cores": 4, "limit_share": 0.02, "known_seconds": 9 * DAY, "days": 14})
+    judged = {"findings": [(row, idle)], "young": [evil, evil], "running": 9}
+    frames = present({"instances": pd.DataFrame([row]), "judged": judged}, MIRA, SETTINGS, cloud_project("dev"))
+    for drawn in (cloud_parts.draw_findings(frames, about()), cloud_parts.draw_instances(frames, about())):
+        words = said(drawn)
+        assert "<img src=x>" in words and not set(words) & {"\u202e", "\x1b"}
+    assert "'=1+1" in to_csv(frames["instances"]) and "\u202e" not in to_csv(frames["instances"])
+
+
+@pytest.mark.parametrize(("policy", "shown"), [("names", "chen"), ("initials", "C"), ("hidden", "person 1")])
+def test_who_created_a_machine_is_named_as_the_site_says(policy: str, shown: str) -> None:
+    settings = SETTINGS.model_copy(update={"site": SETTINGS.site.model_copy(update={"names": policy})})
+    frame = instances_of({"creator": "chen"}, {"creator": "mira"}, {"creator": "chen"})
+    told = present({"instances": frame}, MIRA, settings, cloud_project("dev"))["instances"]
+    assert told["creator"].tolist() == [shown, "mira", shown]
+    assert present({"instances": frame}, STAFF, settings, cloud_project("dev"))["instances"]["creator"].tolist() == ["chen", "mira", "chen"]
 
 
 def wide(what: dict[str, int], step: int = 300) -> pd.DataFrame:
