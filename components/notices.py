@@ -45,6 +45,8 @@ def _span(one: Mapping[str, Any]) -> Any:
 def _more(url: str) -> Any:
     """The link to read on; nothing but the web and this portal's own addresses is linked."""
     own = url.startswith("/") and not url.startswith(("//", "/\\"))
+    if any(sign <= " " for sign in url):
+        return None  # browsers drop tabs and line ends: what is left may be another server's address
     if not own and not url.startswith(("https://", "http://")):
         return None
     return html.Span([" ", html.A(_("More"), href=url, className="tt-link", rel="noreferrer")])

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 log = logging.getLogger(__name__)
 LEVELS = ("info", "warn", "bad")
+LONGEST = 2000  # characters: it stands on top of every page
 
 
 def checked_notices(found: object) -> tuple[dict, ...]:
@@ -34,6 +35,8 @@ def _checked(one: object) -> dict:
     texts = dict(text) if isinstance(text, Mapping) else {"en": text}
     if not texts or not all(isinstance(key, str) and isinstance(said, str) and said.strip() for key, said in texts.items()):
         raise ValueError("text is a text, or one for each language")
+    if max(map(len, texts.values())) > LONGEST:
+        raise ValueError(f"text has more than {LONGEST} characters")
     start, until = moment(one.get("from")), moment(one.get("until"))
     if start is not None and until is not None and until <= start:
         raise ValueError("until is not after from")

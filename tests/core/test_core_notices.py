@@ -41,3 +41,7 @@ def test_a_file_of_notices(tmp_path: Path) -> None:
 @pytest.mark.parametrize("found", [None, "text", {"level": "info", "text": "x"}, 5])
 def test_what_is_no_list_gives_none(found: object) -> None:
     assert checked_notices(found) == ()
+
+
+def test_a_text_that_would_fill_the_page_is_left_out() -> None:
+    assert checked_notices([{"level": "info", "text": {"en": "x" * 2001}}, {"level": "info", "text": "x" * 2000}]) == ({"level": "info", "text": "x" * 2000},)

@@ -101,8 +101,10 @@ def test_text_stays_text_and_only_web_addresses_are_linked(tmp_path: Path) -> No
     bad = "notices:\n- {level: info, text: '<b>x</b> [y](javascript:1)', url: '%s'}\n"
     for url, linked in (
         ("https://example.org/status", True), ("/nodes", True), ("javascript:alert(1)", False), ("//evil.example", False), ("data:text/html,x", False),
+        ("/\t/evil.example", False), ("/\n/evil.example", False), (" https://example.org", False), ("/\\evil.example", False), ("JaVaScRiPt:1", False),
     ):  # fmt: skip
-        (line,) = [_plain(one) for one in notices.draw(site(tmp_path, bad % url), PUBLIC)]
+        (line,) = [_plain(one) for one in notices.draw(site(tmp_path, bad % url.replace("\n", "\n\n")), PUBLIC)]
+        assert "evil" not in str(line) and "javascript:a" not in str(line)
         assert "<b>x</b> [y](javascript:1)" in text_of(line)
         assert (f'"href": "{url}"' in str(line).replace("'", '"')) == linked
 
