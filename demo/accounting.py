@@ -17,6 +17,7 @@ from demo.model import Plan, PlannedRun
 
 TABLES = Path(__file__).with_name("slurm_tables.sql")
 CHUNK = 4000
+BOOT = 900  # seconds between the first word of slurmctld and of its nodes
 
 
 def write_all(engine: Engine, plan: Plan, upto: int) -> None:
@@ -149,6 +150,8 @@ def _events(plan: Plan, since: int, now: int) -> Table:
         everything = folded(tuple(n.name for n in nodes))
         total = tres_of(nodes, whole_cluster=True)
         rows.append((plan.begin, 0, "", everything, "Cluster Registered TRES", 4294967294, 0, total))
+        # every node was down before it first came up: accounting knows its size from then on
+        rows += [(plan.begin - BOOT, plan.begin, node.name, "", "Not responding", 0, 1, tres_of([node])) for node in nodes]
     for event in plan.events:
         if event.start <= now and (event.start > since or (event.end is not None and since < event.end <= now)):
             end = event.end if event.end is not None and event.end <= now else 0

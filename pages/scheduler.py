@@ -69,11 +69,11 @@ def draw_pending(frames: Frames, about: About) -> Any:
     if isinstance(frame, TurtleError):
         return parts.empty(error_sentence(frame))
     columns = (
-        Column(key="partition", title=N_("Partition"), phone=True, draw=lambda row: row["partition"] or _("other partitions")),
+        Column(key="partition", title=N_("Partition"), phone=True, draw=lambda row: row["partition"] or _("others")),
         Column(key="ready", title=N_("Could start"), kind="number", phone=True, help=N_("Wait for cores, memory, GPUs or their turn")),
         Column(key="not_ready", title=N_("Held back"), kind="number", help=N_("On hold, waiting for another job, or for a time to come")),
-        Column(key="median", title=N_("Half have waited more than"), kind="duration", phone=True),
-        Column(key="p90", title=N_("1 of 10 more than"), kind="duration"),
+        Column(key="median", title=N_("Half wait over"), kind="duration", phone=True, help=N_("Half of those that could start have waited for longer")),
+        Column(key="p90", title=N_("1 of 10 over"), kind="duration", help=N_("One of ten of those that could start has waited for longer")),
     )
     return table(frame, columns, empty=N_("No job is waiting."), filtered=False)
 

@@ -106,7 +106,7 @@ def kept(sources: Sources, key: str, seconds: int, make: Any) -> Any:
 
 
 def free_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`now`: ClusterNow. `kinds`: by_kind's frame. `waits`: waits_table's frame. `reserved`: reservations, named for staff. Or errors."""
+    """`now`: ClusterNow. `kinds`: by_kind's frame. `free`: free_rows. `waits`: waits_table's frame. `reserved`: reservations, named for staff. Or errors."""
     calls = {
         "now": lambda: read_now(sources),
         "held": lambda: kept(sources, "cores_held", HELD_SECONDS, lambda: cores_held(sources, viewer=PUBLIC)),
@@ -117,8 +117,9 @@ def free_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
     found = sources.pool.gather(calls, 9.0)
     now, held, measured, waits = (found[name] for name in ("now", "held", "sizes", "waits"))
     failed = next((one for one in (now, held, measured) if isinstance(one, TurtleError)), None)
+    kinds = failed if failed is not None else by_kind(now, held, measured)
     return {
-        "now": now, "kinds": failed if failed is not None else by_kind(now, held, measured),
+        "now": now, "kinds": kinds, "free": now if isinstance(now, TurtleError) else pd.DataFrame(free_rows(now, kinds, sources.settings)),
         "waits": waits if isinstance(waits, TurtleError) else waits_table(waits), "reserved": found["reserved"],
     }  # fmt: skip
 
@@ -183,7 +184,7 @@ def draw_free(frames: Frames, about: About) -> Any:
     now = frames["now"]
     if isinstance(now, TurtleError) or not now.configured.nodes:
         return parts.empty(error_sentence(now if isinstance(now, TurtleError) else NoData(Why.NO_DATA)))
-    frame = pd.DataFrame(free_rows(now, frames["kinds"], about.settings))
+    frame = frames["free"]
     columns = [
         Column(key="what", title=N_("Type"), phone=True),
         Column(key="free", title=N_("Free"), kind="number", phone=True, draw=_free_cell),
@@ -207,8 +208,8 @@ def draw_waits(frames: Frames, about: About) -> Any:
     columns = (
         Column(key="partition", title=N_("Partition"), phone=True),
         Column(key="jobs", title=N_("Jobs"), kind="number", draw=_jobs),
-        Column(key="median", title=N_("Half waited less than"), kind="duration", phone=True),
-        Column(key="p90", title=N_("9 of 10 less than"), kind="duration", phone=True),
+        Column(key="median", title=N_("Half waited less than"), kind="duration", phone=True, alone=N_("Half")),
+        Column(key="p90", title=N_("9 of 10 less than"), kind="duration", phone=True, alone=N_("9 of 10")),
     )
     return table(frame, columns, empty=N_("No job began within the last 24 hours."), filtered=False)
 
@@ -224,7 +225,7 @@ HELP_WAITS = N_(
 FREE = Section(
     key="free", title=N_("Free now and waiting times"), query=free_query, access=PUBLIC_STATUS, in_contents=False,
     blocks=(
-        Block(key="free", title=N_("Free now"), draw=draw_free, help=HELP_FREE, height=260),
+        Block(key="free", title=N_("Free now"), draw=draw_free, help=HELP_FREE, csv="free", height=260),
         Block(key="waits", title=N_("How long jobs waited"), draw=draw_waits, help=HELP_WAITS, csv="waits", height=260),
     ),
 )  # fmt: skip

@@ -42,9 +42,10 @@ def _hosts(sources: Sources, named: Mapping[str, Host], when: TimeRange) -> Any:
 
 
 def glance_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`systems`: file_systems_now's first frame. `logins`, `transfers`: hosts_now's, empty where the settings name none. Or errors."""
+    """`systems`: file_systems_now's first frame. `hosts`: hosts_now's of login and of transfer nodes that could be had, with title and kind (words);
+    empty where the settings name none. Or errors."""
     places = sources.settings.overview
-    return sources.pool.gather(
+    found = sources.pool.gather(
         {
             "systems": lambda: _systems(sources, when),
             "logins": lambda: _hosts(sources, places.login_nodes, when),
@@ -53,6 +54,9 @@ def glance_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeR
         9.0,
         "prometheus",
     )
+    rows = _host_rows(found["logins"], places.login_nodes, _("login")) + _host_rows(found["transfers"], places.transfer_nodes, _("transfer"))
+    failed = next((found[key] for key in ("logins", "transfers") if isinstance(found[key], TurtleError)), None)
+    return {"systems": found["systems"], "hosts": failed if failed is not None and not rows else pd.DataFrame(rows)}
 
 
 def shown(settings: Settings) -> bool:
@@ -110,10 +114,9 @@ HELP_LOAD = N_("Programs that want to run for each core: above 1 they wait for e
 def draw_hosts(frames: Frames, about: About) -> Any:
     """One row a login or transfer node: whether it answers, and how busy it is."""
     places = about.settings.overview
-    rows = _host_rows(frames["logins"], places.login_nodes, _("login")) + _host_rows(frames["transfers"], places.transfer_nodes, _("transfer"))
-    if not rows:
-        failed = next((frames[key] for key in ("logins", "transfers") if isinstance(frames[key], TurtleError)), None)
-        return parts.empty(error_sentence(failed) if failed is not None else _("This portal's settings name no login or transfer nodes."))
+    frame = frames["hosts"]
+    if isinstance(frame, TurtleError) or frame.empty:
+        return parts.empty(error_sentence(frame) if isinstance(frame, TurtleError) else _("This portal's settings name no login or transfer nodes."))
     columns = (
         Column(key="title", title=N_("Node"), phone=True),
         Column(key="kind", title=N_("For")),
@@ -123,7 +126,7 @@ def draw_hosts(frames: Frames, about: About) -> Any:
     )
     pages = ((_("Login nodes"), "/logins", places.login_nodes), (_("Transfer nodes"), "/transfers", places.transfer_nodes))
     ways = [_more(about, said, path) for said, path, have in pages if have]
-    return html.Div([table(pd.DataFrame(rows), columns, filtered=len(rows) > 12), html.Div(ways, className="tt-ways")])
+    return html.Div([table(frame, columns, filtered=len(frame) > 12), html.Div(ways, className="tt-ways")])
 
 
 HELP_SYSTEMS = N_("Bytes read and written a second over the last minutes, and how full each is.")
@@ -131,8 +134,8 @@ HELP_HOSTS = N_("Machines people use without Slurm: to sign in, and to copy data
 GLANCE = Section(
     key="glance", title=N_("File systems, login and transfer nodes"), query=glance_query, access=PUBLIC_STATUS, in_contents=False,
     blocks=(
-        Block(key="systems", title=N_("File systems"), draw=draw_systems, height=220, help=HELP_SYSTEMS),
-        Block(key="hosts", title=N_("Login and transfer nodes"), draw=draw_hosts, height=220, help=HELP_HOSTS),
+        Block(key="systems", title=N_("File systems"), draw=draw_systems, csv="systems", height=220, help=HELP_SYSTEMS),
+        Block(key="hosts", title=N_("Login and transfer nodes"), draw=draw_hosts, csv="hosts", height=220, help=HELP_HOSTS),
     ),
     needs=(Need(kind="exporter", name="lustre_exporter"), Need(kind="exporter", name="node_exporter")),
 )  # fmt: skip

@@ -45,9 +45,10 @@ def both(found: dict[str, pd.DataFrame | TurtleError], lustre: Batch, gpfs: Batc
 def file_systems_now(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(file systems, targets) now, in a request for each exporter.
 
-    File systems, one row each by name: fs, kind (lustre, gpfs), fullest (target) str; read, written (bytes/s), ops (metadata
-    operations/s; GPFS: operations/s), size, avail, used (bytes), files, files_used (inodes), targets (that answer), known (that
-    answered within six hours), unhealthy, and the shares share, files_share, fullest_share, emptiest_share float64, NaN unknown.
+    File systems, one row each (Lustre first; in the order of the settings, else by name): fs, kind (lustre, gpfs), fullest (target)
+    str; read, written (bytes/s), ops (metadata operations/s; GPFS: operations/s), size, avail, used (bytes), files, files_used
+    (inodes), targets (that answer), known (that answered within six hours), unhealthy, and the shares share, files_share,
+    fullest_share, emptiest_share float64, NaN unknown.
     Targets: fs, target, kind (ost, mdt) str; size, used (bytes of an OST, inodes of an MDT), share, healthy (1, 0) float64.
     Raises the error that stands for them where neither exporter gave anything. Open to everybody: only servers are asked.
     """
@@ -61,7 +62,10 @@ def file_systems_now(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tu
         else:
             rows += gpfs_rows(frame)
     texts = ("fs", "kind", "fullest")
-    frame = pd.DataFrame(sorted(rows, key=lambda row: (row["kind"] != LUSTRE, row["fs"])), columns=[*texts, *NUMBERS])
+    # in the order of the settings, where they name them
+    places = {name: place for place, name in enumerate(sources.settings.metrics.lustre_file_systems)}
+    rows.sort(key=lambda row: (row["kind"] != LUSTRE, places.get(row["fs"], len(places)), row["fs"]))
+    frame = pd.DataFrame(rows, columns=[*texts, *NUMBERS])
     return frame.astype({**dict.fromkeys(texts, "str"), **dict.fromkeys(NUMBERS, "float64")}), targets
 
 

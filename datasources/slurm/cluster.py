@@ -12,7 +12,6 @@ from sqlalchemy import Select, and_, or_, select
 from core.viewer import Viewer, only_self, only_staff
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
-from datasources.slurm.nodes_jobs import running
 from datasources.slurm.ownership import database
 from datasources.slurm.people import uids_of
 from datasources.slurm.records import Run
@@ -216,11 +215,17 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
 
 
 def cores_held(sources: Sources, *, viewer: Viewer) -> dict[str, float]:
-    """{node: cores that jobs hold there}, a job's cores divided evenly over its nodes; names nobody and no job. One statement every 10 s."""
-    held: dict[str, float] = {}
-    for job in running(database(sources)):
-        for node in job.nodes:
-            held[node] = held.get(node, 0.0) + job.cores / len(job.nodes)
+    """{node: cores that running jobs hold there}, a job's cores divided evenly over its nodes; names nobody and no job. One statement.
+
+    A suspended job has given its cores back, as in cluster_now.
+    """
+    db, held = database(sources), dict[str, float]()
+    names = db.tres_names()
+    for row in db.rows(db.schema.on_key(_placed(db.schema.table("job_table").c), "rollup2")):
+        nodes = hosts(row["nodelist"])
+        cores = tres(row["tres_alloc"], names).get("cpu", 0)
+        for node in nodes:
+            held[node] = held.get(node, 0.0) + cores / len(nodes)
     return held
 
 

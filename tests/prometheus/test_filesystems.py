@@ -164,6 +164,11 @@ def test_only_the_file_systems_of_the_settings(sources: Sources) -> None:
     assert set(targets["fs"]) == {"alpha"}
 
 
+def test_file_systems_stand_in_the_order_of_the_settings(sources: Sources) -> None:
+    found = [list(now(_changed(sources, lustre_file_systems=names))[0].index) for names in ((), ("beta-x", "alpha"), ("alpha", "beta-x"))]
+    assert found == [["alpha", "beta-x", "home"], ["beta-x", "alpha", "home"], ["alpha", "beta-x", "home"]]
+
+
 def test_space_over_time(sources: Sources) -> None:
     batch = fs_batches.lustre_space(sources.settings)
     frame = fetch(sources, (batch,), Target(), WHEN, viewer=PUBLIC)[batch.key]

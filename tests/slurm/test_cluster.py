@@ -50,3 +50,13 @@ def test_first_job_is_seen_at_once(changed: Accounting) -> None:
     )
     assert jobs_page(sources, viewer=grace, order="start").frame.job_id.tolist() == ["49"]
     assert cluster.current_use(sources, viewer=grace, user="grace").held.cores == 32
+
+
+def test_a_suspended_job_holds_no_cores_anywhere(changed: Accounting) -> None:
+    """md_production (32 cores of c3) stops: what is held node by node is what the cluster as a whole has allocated."""
+    before = cluster.cores_held(changed.sources(), viewer=PUBLIC)
+    assert sum(before.values()) == cluster.cluster_now(changed.sources(), viewer=PUBLIC).allocated.cores == 44
+    changed.execute("update alpha_job_table set state = 2 where time_end = 0 and state = 1 and nodelist = 'c3' and tres_alloc like '1=32,%'")
+    after = cluster.cores_held(changed.sources(), viewer=PUBLIC)
+    assert after.get("c3", 0) == before["c3"] - 32
+    assert sum(after.values()) == cluster.cluster_now(changed.sources(), viewer=PUBLIC).allocated.cores == 12
