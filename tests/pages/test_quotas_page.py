@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from analysis.quota_trend import Outlook
 from components.charts import quota as charts
+from components.present import present, to_csv
 from components.records import About
 from core.errors import NoData, NotAllowed, NotFound, SourceDown, Why
 from core.hooks import Hooks
@@ -174,6 +176,25 @@ def test_another_ones_holdings_open_nothing(sources: Sources) -> None:
             call(sources, viewer=BOB, area="project", held=[one for one in held if one.area == "project"])
     with pytest.raises(NotFound):
         usage.group_usage(sources, viewer=ANN, area="project", held=[Holding(area="project", path="/p", label="project", owner="def-b", number=7)])
+
+
+@pytest.mark.parametrize("policy", ["hidden", "initials", "names"])
+def test_members_of_a_group_are_named_as_the_site_says(sources: Sources, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
+    """In the table, in the sentence about the largest one, and in the file; a uid nobody can name is somebody's, too."""
+    rows = [(7001, 1001, "ann", 5.0), (7001, 1002, "bob", 90.0), (7001, 1003, "cat", 5.0), (7001, 1099, "", 3.0), (7001, 0, "root", 99.0)]
+    found = pd.DataFrame(rows, columns=["gid", "uid", "user", "bytes"]).assign(**{name: 9.0 for name in quotas_groups.AMOUNTS if name != "bytes"})
+    monkeypatch.setattr(usage, "group_usage", lambda *_args, **_more: found)
+    settings = sources.settings.model_copy(update={"site": sources.settings.site.model_copy(update={"names": policy})})
+    source = replace(sources, settings=settings)
+    for viewer, open_ in ((ANN, policy == "names"), (ADA, True)):
+        frames = present(quotas_groups.members_query(source, viewer, QuotasView(id="ann"), WHEN), viewer, settings, QuotasView(id="ann"))
+        group = frames["members"][frames["members"]["owner"] == "def-a"]
+        # of 202 bytes; root's are in the whole and not in the list
+        assert group["share"].tolist() == pytest.approx([90 / 202, 5 / 202, 5 / 202, 3 / 202]) and "ann" in group["user"].tolist()
+        for words in (said(quotas_groups.draw_members(frames, about(viewer, settings))), to_csv(frames["members"])):
+            shown = set(re.findall(r"\w+", words))
+            assert "ann" in shown and not shown & {"root", "7001", "1001", "1002"}
+            assert {"bob", "cat", "1099"} <= shown if open_ else not shown & {"bob", "cat", "1099"}
 
 
 def test_what_only_staff_read(sources: Sources) -> None:
