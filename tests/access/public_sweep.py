@@ -27,6 +27,8 @@ OTHERS = (
 # what stands for a variable of an address, and what a page needs besides
 SAMPLES = {"uuid": "6f1c2f34-0d5e-4a51-9f3e-2b7f4c1d9a10"}
 SUBJECTS = {"compare": "?ids=1"}
+# headers that are not the same for every answer
+TOLD = ("Location", "Content-Disposition", "Set-Cookie", "ETag", "Link", "WWW-Authenticate", "Content-Language")
 CRAWLED = 12  # further addresses that links of public pages lead to
 
 
@@ -37,6 +39,7 @@ class Heard:
     what: str
     status: int
     text: str
+    headers: str = ""  # those that may hold words of an answer
 
 
 def public_pages(public: str = "all") -> list[Page]:
@@ -77,7 +80,9 @@ def _page(asker: Any, page: Page, address: str) -> Iterator[Heard]:
 
 def _got(asker: Any, path: str) -> Heard:
     answer = asker.get(path)
-    return Heard(f"get {path}", answer.status_code, answer.text)
+    told = [f"{name}: {answer.headers[name]}" for name in TOLD if name in answer.headers]
+    # a file's headers on lines of their own; JSON and HTML stay as they are
+    return Heard(f"get {path}", answer.status_code, answer.text, "\n".join(told))
 
 
 def others(asker: Any) -> Iterator[Heard]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from dash import Dash
+from dash import Dash, html
 from sqlalchemy import create_engine, text
 
 from pages.registry import all_pages
@@ -43,7 +45,7 @@ def test_the_public_reads_no_name(ask: Callable[[str | None], Asker], world: dic
     assert len(plain) <= 3, "too many job names are words of the portal: the test would be blind"
     looked_for = Names({*world["users"], *world["accounts"], *world["paths"], *(name for name in world["job names"] if name.lower() not in plain)}, world["ids"])
     heard = [*sweep(ask(None), public_pages()), *public_sweep.others(ask(None))]
-    assert {one.what: names for one in heard if (names := looked_for.found(one.text))} == {}
+    assert {one.what: names for one in heard if (names := looked_for.found(one.text) | looked_for.found(one.headers))} == {}
     assert len(heard) > 10 * len(public_pages())
 
 
@@ -53,7 +55,7 @@ def test_narrowing_is_the_staff_s_whatever_the_address_says(ask: Callable[[str |
     front = [page for page in public_pages() if page.key == "status"]
     for query in ("user=alice", "account=def-pi1_cpu&node=c1&partition=batch", "user=alice&from=now-7d&to=now&refresh=30"):
         heard = [one for one in sweep(ask(login), front, ranges=(query,), crawled=0) if ":mine" not in one.what]
-        assert {one.what: names for one in heard if (names := looked_for.found(one.text))} == {}
+        assert {one.what: names for one in heard if (names := looked_for.found(one.text) | looked_for.found(one.headers))} == {}
         closed = {one.what.split()[1]: one.status for one in heard if ":part_" in one.what}
         assert set(closed.values()) == {401 if login is None else 403} and len(closed) == 2
 
@@ -101,6 +103,40 @@ def test_other_words_and_figures_are_not_taken_for_names(body: str) -> None:
     assert Names(["alice"], [41234]).found(body) == set()
 
 
+def _said(word: str) -> Callable[..., Any]:
+    return lambda *_anything: html.Span(f"{word} runs here")
+
+
+def _counted(word: str) -> Callable[..., Any]:
+    return lambda *_anything: {"pending_jobs": pd.DataFrame({"partition": [word], "ready": [1.0]}), "waits": pd.DataFrame()}
+
+
+# where a mistake of ours could put somebody's name: a block, a chart's legend, a file, the head of a page
+PLANTED: dict[str, Callable[[Any], Any]] = {
+    "block": lambda section: replace(section, blocks=tuple(replace(block, draw=_said("alice")) for block in section.blocks)) if section.key == "now" else section,
+    "chart": lambda section: replace(
+        section, panels=tuple(replace(panel, figure=lambda *_a: {"data": [{"name": "alice", "x": [1], "y": [2]}], "layout": {}}) for panel in section.panels),
+        query=lambda *_anything: {panel.frame: pd.DataFrame({"x": [1.0]}) for panel in section.panels},
+    ) if section.key == "resources" else section,
+    "file": lambda section: replace(section, query=_counted("alice")) if section.key == "pending" else section,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [*PLANTED, "head"])
+def test_a_name_planted_in_a_public_page_is_found(mariadb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """The whole way: a page with a mistake, behind the kept answers, read by the reader that finds nothing elsewhere."""
+    plant = PLANTED.get(place, lambda section: section)
+    head = (lambda *_anything: ("Scheduler", html.H1("of Alice"), None)) if place == "head" else None
+    pages = [
+        replace(page, sections=tuple(plant(section) for section in page.sections), head=head) if page.key == "scheduler" else page for page in all_pages()
+    ]  # fmt: skip
+    monkeypatch.setattr("app.all_pages", lambda: tuple(pages))
+    for made in standing_portal(mariadb, tmp_path, "all"):
+        heard = sweep(Asker(made, None), [page for page in pages if page.key == "scheduler"], ranges=("",), crawled=0)
+        found = {one.what.split()[0] for one in heard if Names(["alice"]).found(one.text)}
+        assert found == {"block": {"section"}, "chart": {"section"}, "file": {"get", "section"}, "head": {"layout"}}[place]
+
+
 @pytest.mark.parametrize("public", ["all", "status", "none"])
 def test_what_the_setting_closes_asks_to_sign_in(mariadb: Any, tmp_path: Path, public: str) -> None:
     for made in standing_portal(mariadb, tmp_path, public):
@@ -116,6 +152,9 @@ def test_what_the_setting_closes_asks_to_sign_in(mariadb: Any, tmp_path: Path, p
             assert "Please sign in" not in alice.page(page.path).text
             for section in page.sections:
                 assert nobody.section(page, section, page.path).status_code in ((200, 401) if shown else (401,))
+                for part in {*(panel.key for panel in section.panels), *(block.csv for block in section.blocks if block.csv)}:
+                    closed = nobody.get(f"/export/{page.key}/{section.key}/{part}?at={page.path}").status_code == 401
+                    assert closed == (not shown or section.access.key in ("staff", "signed_in"))
                 if section.access.key != "staff":
                     assert alice.section(page, section, page.path).status_code == 200
 
