@@ -17,7 +17,7 @@ from tests.access.public_sweep import Heard, Names, public_pages, sweep
 from tests.portal.conftest import Demo
 from tests.portal.reader import Reader
 
-pytestmark = pytest.mark.services
+pytestmark = pytest.mark.browser  # the ring the demo runs in
 # jobs of the demo that are called as a script of the frame, as a property or a kind of component in every layout, or as a program
 # is in the site's own table of software ("Turtle FEM")
 PARTS_OF_PAGES = {"bootstrap", "embed", "modal", "fem"}
