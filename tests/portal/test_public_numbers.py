@@ -6,6 +6,7 @@ one moment of those minutes.
 
 from __future__ import annotations
 
+import calendar
 import re
 import time
 import tomllib
@@ -221,7 +222,7 @@ def test_use_over_time_is_what_slurm_counts(visitor: Visitor, demo: Demo, ask: C
     lines = {"allocated": "max(slurm_cpus_alloc)", "total": "max(slurm_cpus_total)", "usable": "max(slurm_cpus_alloc) + max(slurm_cpus_idle)"}
     lines["used"] = "sum(slurm_job:used_core:sum)"
     for row in rows[len(rows) // 4 :: len(rows) // 4]:
-        at = time.mktime(time.strptime(row["time (UTC)"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+        at = calendar.timegm(time.strptime(row["time (UTC)"], "%Y-%m-%dT%H:%M:%SZ"))
         for name, query in lines.items():
             assert float(row[name]) == pytest.approx(ask(query, at=at)[()], rel=1e-3), (name, row)
     memory = table(visitor, "scheduler/resources/memory?at=/scheduler")
