@@ -17,8 +17,11 @@ from tests.access.asker import ROUTER, Asker, walk
 PATHS = (
     "/", "/jobs", "/job/1", "/job/8", "/job/10+0", "/jobs/compare?ids=1,2", "/nowhere", "/?account=rrg-pi1_gpu", "/user/alice", "/accounts",
     "/account/rrg-pi1_gpu", "/account/rrg-pi1_gpu?view=jobs", "/account/rrg-pi1_gpu?month=2026-11", "/node/h1", "/node/g1", "/nodes", "/top", "/top/gpu",
-    "/top/memory", "/top/lustre", "/top/waste", "/scheduling",
+    "/top/memory", "/top/lustre", "/top/waste", "/scheduling", "/scheduler", "/filesystems", "/logins", "/transfers", "/software", "/quotas", "/cloud", "/cloud/lab1",
+    "/cloud/lab1/3afee989-c0fe-5588-bdfa-352f8c1fcfea",
 )  # fmt: skip
+# what these show is set by the site: without hosts and areas they say so, and lay out no section
+UNSET = {"logins", "transfers", "quotas"}
 LOGINS = (None, "alice", "bob", "ada")
 pytestmark = pytest.mark.services
 
@@ -76,4 +79,4 @@ def test_every_section_of_a_layout_is_known(ask: Callable[[str | None], Asker]) 
     found = {one["section"] for login in LOGINS for path in PATHS for one in _laid_out(ask(login), path) if isinstance(one, dict)}
     assert found and found <= known
     # the paths above did reach every page that lays out sections
-    assert {one.partition(":")[0] for one in found} == {page.key for page in all_pages()}
+    assert {one.partition(":")[0] for one in found} == {page.key for page in all_pages()} - UNSET
