@@ -68,7 +68,7 @@ def catch_up(
     """
     begin, catalog = since + 1, Catalog(plan, profile_of)
     if totals:
-        catalog.load(totals)
+        catalog.load(totals, since)
     return _write(url, catalog, (begin, begin, begin, until), progress, fresh=False)
 
 

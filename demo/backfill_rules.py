@@ -174,7 +174,7 @@ def _add_io(sums: Sums, place: slice, io) -> None:  # noqa: ANN001 - demo.series
         if spells is None:
             continue
         shown = ~np.isnan(spells.at(times)[0])
-        rates = (spells.counted.at(times) - spells.counted.at(times - LUSTRE_WINDOW)) / LUSTRE_WINDOW
+        rates = (spells.total(times) - spells.total(times - LUSTRE_WINDOW)) / LUSTRE_WINDOW
         for name, rate in zip(names, rates, strict=True):
             if name in BYTES:
                 sums.add(f"lustre:{name}:rate3m_user", place, rate, shown, **who)

@@ -98,7 +98,7 @@ class Exporters:
         """Add up the past, so that the first scrape is answered in time; what was added up is then kept in `totals`."""
         with self._lock:
             if totals:
-                self._catalog.load(totals)
+                self._catalog.load(totals, now)
             self._catalog.warm(now)
             self._renew(now)
             self._totals = totals

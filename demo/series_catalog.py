@@ -79,8 +79,11 @@ class Catalog:
         new.write_bytes(pickle.dumps((self.plan.made_at, self.plan.seed, totals), pickle.HIGHEST_PROTOCOL))
         os.replace(new, path)
 
-    def load(self, path: Path) -> None:
-        """Go on from what save() kept of the same plan; without it everything is added up again. Only for the demo's own files."""
+    def load(self, path: Path, now: float) -> None:
+        """Go on at `now` from what save() kept of the same plan; without it everything is added up again.
+
+        Exporters that already run may have saved what was not over at `now`: that is added up again. Only for the demo's own files.
+        """
         try:
             made_at, seed, totals = pickle.loads(path.read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError, ValueError):
@@ -89,7 +92,7 @@ class Catalog:
             for name, load in self.loads.items():
                 load.go_on(totals[name])
             for load in self.file_systems:
-                load.go_on(totals[f"lustre/{load.fs}"])
+                load.go_on(totals[f"lustre/{load.fs}"], now)
 
     def warm(self, now: float) -> None:
         """Add up, once, what ran since raw history began, so that the first answers do not have to."""

@@ -78,23 +78,28 @@ class Servers:
 
 
 class Spells:
-    """Counters that vanish when idle for IDLE seconds and begin again at 0: [rows × buckets] of rates from `start` on."""
+    """Counters that vanish when idle for IDLE seconds and begin again at 0: [rows × buckets] of rates from `start` to `end`."""
 
-    def __init__(self, start: int, rates: np.ndarray) -> None:
-        self.counted = Running(start, rates)
+    def __init__(self, start: int, rates: np.ndarray, end: int) -> None:
+        self._counted, self._end = Running(start, rates), end
         active = np.flatnonzero(rates.sum(axis=0) > 0)
         gaps = np.flatnonzero(np.diff(active) * BUCKET > IDLE + BUCKET) if len(active) else active
         first = active[np.concatenate([[0], gaps + 1])] if len(active) else active
         last = active[np.concatenate([gaps, [len(active) - 1]])] if len(active) else active
         self.begins, self.ends = start + first * BUCKET, start + (last + 1) * BUCKET + IDLE
-        self.bases = self.counted.sums[:, first]
+        self.bases = self._counted.sums[:, first]
+
+    def total(self, times: np.ndarray) -> np.ndarray:
+        """[rows × times]: what had been counted at each time since the start; nothing is added after the end."""
+        # the last bucket goes on after the end of most runs
+        return self._counted.at(np.minimum(times, self._end))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """[rows × times], NaN where nothing is shown."""
         if not len(self.begins):
-            return np.full((len(self.counted.sums), len(times)), np.nan)
+            return np.full((len(self._counted.sums), len(times)), np.nan)
         spell = np.searchsorted(self.begins, times, side="right") - 1
-        shown = self.counted.at(times) - self.bases[:, np.maximum(spell, 0)]
+        shown = self.total(times) - self.bases[:, np.maximum(spell, 0)]
         hidden = (spell < 0) | (times >= self.ends[np.maximum(spell, 0)])
         shown[:, hidden] = np.nan
         return shown
@@ -108,9 +113,9 @@ class RunIo:
         self.operations = [name for name in rates if name not in BYTES]
         size = max(len(rate) for rate in rates.values())
         none = np.zeros(size)
-        self.bytes = Spells(self.start, np.vstack([rates.get(name, none) for name in BYTES]))
+        self.bytes = Spells(self.start, np.vstack([rates.get(name, none) for name in BYTES]), end)
         self.meta = (
-            Spells(self.start, np.vstack([rates[name] for name in self.operations])) if self.operations else None
+            Spells(self.start, np.vstack([rates[name] for name in self.operations]), end) if self.operations else None
         )
 
 

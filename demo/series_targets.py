@@ -65,21 +65,22 @@ class FileSystemLoad:
         """What is added up so far, for go_on() in another process."""
         return self._done, self._folded
 
-    def go_on(self, totals: tuple[np.ndarray, np.ndarray]) -> None:
-        """Take over what another process has added up."""
-        self._done, self._folded = totals
+    def go_on(self, totals: tuple[np.ndarray, np.ndarray], now: float) -> None:
+        """Take over what another process has added up, unless it holds runs that at `now` are not over."""
+        if not (self.ends[totals[1]] > now).any():
+            self._done, self._folded = totals
 
     def _add(self, total: np.ndarray, run: PlannedRun, times: np.ndarray) -> None:
         begin = np.array([float(self.since)])
         for io in self.ios.of(run):
             if io.fs != self.fs:
                 continue
-            moved = io.bytes.counted.at(times) - io.bytes.counted.at(begin)
+            moved = io.bytes.total(times) - io.bytes.total(begin)
             for ost, part in self.ios.servers.stripes(run, self.fs).items():
                 total[ost] += moved[0] * part
                 total[OSTS + ost] += moved[1] * part
             if io.meta is not None:
-                done = io.meta.counted.at(times) - io.meta.counted.at(begin)
+                done = io.meta.total(times) - io.meta.total(begin)
                 for row, name in zip(done, io.operations, strict=True):
                     if name in OPERATIONS:
                         total[2 * OSTS + OPERATIONS.index(name)] += row

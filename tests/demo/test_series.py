@@ -103,7 +103,7 @@ def test_counters_go_on_from_what_was_kept(plan: Plan, tmp_path: Path) -> None:
         first.file_systems[1].counters(np.array([moment]))
     first.save(tmp_path / "totals")
     second, fresh = Catalog(plan, profile), Catalog(plan, profile)
-    second.load(tmp_path / "totals")
+    second.load(tmp_path / "totals", NOW)
     assert second.loads["c002"].totals()[3].any()
     np.testing.assert_allclose(
         second.loads["c002"].counters(times), fresh.loads["c002"].counters(times), rtol=1e-9, atol=1e-3
@@ -112,7 +112,7 @@ def test_counters_go_on_from_what_was_kept(plan: Plan, tmp_path: Path) -> None:
         second.file_systems[1].counters(times), first.file_systems[1].counters(times), rtol=1e-9, atol=2
     )
     (tmp_path / "totals").write_bytes(b"torn")
-    Catalog(plan, profile).load(tmp_path / "totals")
+    Catalog(plan, profile).load(tmp_path / "totals", NOW)
 
 
 def test_gusts_add_up_to_their_counter_wherever_one_begins_to_ask() -> None:
