@@ -134,6 +134,10 @@ def tiles(frames: Frames, about: About) -> Any:
         if has is None:
             continue
         note = [_("%(amount)s in machines", amount=amount(running, unit))] if running == running else []
-        note += [_("%(amount)s used", amount=amount(used, unit))] if used == used else []
+        if running > has > 0:
+            note[0] = _("%(amount)s in machines, %(times)s× what there is", amount=amount(running, unit), times=fmt.number(running / has))
+        if used == used:
+            # the bar's base is what there is, not what runs: machines may be promised more
+            note.append(_("%(amount)s used, %(share)s of what there is", amount=amount(used, unit), share=fmt.percent(share(used, has))))
         found.append(parts.tile(label, amount(has, unit), share=share(used, has) if used == used else None, note=" · ".join(note)))
     return parts.tiles(*found)

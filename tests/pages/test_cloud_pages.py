@@ -97,6 +97,9 @@ def test_physical_totals_and_where_they_are_missing() -> None:
     words = said(cloud_table.tiles({"projects": frame, "physical": {"known": 3.0, "hosts": 2.0, "cores": 96.0, "memory": 768.0 * GIB}}, about(STAFF)))
     assert "96" in words and "768 GiB" in words and "61 in machines" in words and "2 of them measured" in words
     assert "does not collect" in said(cloud_table.tiles({"projects": frame, "physical": NoData(Why.NOT_CONFIGURED, "libvirtd_exporter")}, about(STAFF)))
+    assert "what there is" in words and "× what there is" not in words
+    few = said(cloud_table.tiles({"projects": frame, "physical": {"known": 3.0, "hosts": 3.0, "cores": 40.0, "memory": 768.0 * GIB}}, about(STAFF)))
+    assert "61 in machines, 1.52× what there is" in few or "61 in machines, 1.53× what there is" in few
 
 
 def test_somebody_without_projects_is_told_what_to_do() -> None:
