@@ -153,7 +153,7 @@ HELP = N_(
     "A Lustre file system spreads its files over object storage targets. One that is much fuller than the others, or full, slows writing down for those "
     "whose files are on it. A target that is not healthy or does not answer holds files that cannot be read until it is back."
 )
-NEEDS = (EXPORTER, *needs_of(fs_batches.lustre_now(PLAIN)))
+NEEDS = (EXPORTER, *needs_of(*fs_batches.all_of(PLAIN)))
 PAGE = Page(
     key="filesystems", module="overview", path="/filesystems", title=N_("File systems"), icon="hdd-stack", access=PUBLIC_PAGES, order=4, subject=cluster,
     head=head,

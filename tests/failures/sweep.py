@@ -20,7 +20,13 @@ STAFF = {
     "top": ("/top",), "top_gpu": ("/top/gpu",), "top_memory": ("/top/memory",), "top_lustre": ("/top/lustre",), "top_waste": ("/top/waste",),
     "scheduling": ("/scheduling",),
 }  # fmt: skip
-EVERY = MEMBERS | STAFF
+PROJECT, MACHINE = "/cloud/lab1", "/cloud/lab1/0f8fad5b-d9cb-469f-a165-70867728950e"
+PUBLIC = {
+    "scheduler": ("/scheduler",), "filesystems": ("/filesystems",), "logins": ("/logins",), "transfers": ("/transfers",), "software": ("/software",),
+}
+STORED = {"quotas": ("/quotas?user=alice",), "cloud": ("/cloud",), "cloud_project": (PROJECT,), "cloud_instance": (MACHINE,)}
+EVERY = MEMBERS | STAFF | PUBLIC | STORED
+HOSTS = {"login_nodes": {"login1": {}}, "transfer_nodes": {"dtn1": {}}}
 STORAGE = {"areas": {"home": {"path": "/lustre/home"}}}
 
 

@@ -15,7 +15,7 @@ from components.text import NO_ACCOUNTING, WHY
 from core.errors import Why
 from tests.access.asker import Asker
 from tests.failures.conftest import BASE, READER, World
-from tests.failures.sweep import ACCOUNT, EVERY, NODE, STORAGE, everything
+from tests.failures.sweep import ACCOUNT, EVERY, HOSTS, NODE, PROJECT, PUBLIC, STORAGE, STORED, everything
 from tests.failures.test_prometheus_fails import BROKEN, DOWN, FAILURES, REFUSED, SLOW
 from tests.failures.world import PAGES, ask, forget, page_text, said
 
@@ -28,6 +28,8 @@ OF_METRICS = (
     f"account:cpu {ACCOUNT}", f"account:gpu {ACCOUNT}", f"account:memory {ACCOUNT}", f"account:programs {ACCOUNT}", f"account:files {ACCOUNT}",
     f"account:priority {ACCOUNT}", f"node:cpu {NODE}", f"node:memory {NODE}", "top_memory:now /top/memory", "top_lustre:load /top/lustre",
     "top_lustre:heaviest /top/lustre", "scheduling:priority /scheduling", "status:part_use /?partition=cpu",
+    "scheduler:resources /scheduler", "scheduler:jobs /scheduler", "scheduler:health /scheduler", "filesystems:now /filesystems", "logins:now /logins",
+    "transfers:now /transfers", "software:cores /software", "software:gpus /software", "quotas:quotas /quotas?user=alice", "cloud:all /cloud",
 )  # fmt: skip
 # sections that show what accounting knows and say beside it that the rest is missing
 OF_BOTH = (
@@ -51,7 +53,7 @@ def stands(shown: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("kind", "sentence"), [("down", DOWN), ("late", SLOW), ("422", REFUSED), ("html", BROKEN), ("5001 series", REFUSED)])
 def test_metrics_fail(world: World, portal_of: Callable[..., Asker], kind: str, sentence: str) -> None:
-    person = portal_of("ada", storage=STORAGE)
+    person = portal_of("ada", storage=STORAGE, overview=HOSTS)
     if kind == "down":
         world.metrics.down()
     else:
@@ -60,16 +62,16 @@ def test_metrics_fail(world: World, portal_of: Callable[..., Asker], kind: str, 
     few = {key: EVERY[key] for key in ("account", "nodes", "node", "top", "top_lustre")} if kind == "late" else EVERY
     shown = everything(person, few)
     stands(shown)
-    # lists of all nodes may have more series than charts
-    both = [place for place in OF_BOTH if kind != "5001 series" or not place.startswith("nodes:")]
-    for place in (*OF_METRICS, *both, "user:storage /user/alice", "user:storage_home /user/alice"):
+    # lists of all nodes, programs and machines may have more series than charts
+    judged = [place for place in (*OF_METRICS, *OF_BOTH) if kind != "5001 series" or not place.startswith(("nodes:", "software:", "cloud:"))]
+    for place in (*judged, "user:storage /user/alice", "user:storage_home /user/alice"):
         assert place not in shown or sentence in shown[place], place
     # nobody knows what is used: that is neither nothing nor everything
     assert "0 red" not in shown["top:now /top"] + shown.get("top_gpu:now /top/gpu", "")
 
 
 def test_no_prometheus_at_all(portal_of: Callable[..., Asker]) -> None:
-    shown = everything(portal_of("ada", prometheus={"url": ""}, storage=STORAGE))
+    shown = everything(portal_of("ada", prometheus={"url": ""}, storage=STORAGE, overview=HOSTS))
     stands(shown)
     for place in (*OF_METRICS, *OF_BOTH, "user:storage /user/alice"):
         assert NOT_COLLECTED in shown[place], place
@@ -84,7 +86,8 @@ def test_no_prometheus_at_all(portal_of: Callable[..., Asker]) -> None:
                             "status:part_use /?partition=cpu")),
         ("node_exporter", (f"node:summary {NODE}", f"node:cpu {NODE}", "top_memory:now /top/memory")),
         ("lustre_exporter", (f"account:files {ACCOUNT}", "top_lustre:load /top/lustre", "top_lustre:heaviest /top/lustre")),
-        ("lfs_quota", ("user:storage /user/alice", "user:storage_home /user/alice")),
+        ("lfs_quota", ("user:storage /user/alice", "user:storage_home /user/alice", "quotas:quotas /quotas?user=alice")),
+        ("libvirtd_exporter", ("cloud:all /cloud", f"cloud_project:summary {PROJECT}")),
     ],
 )  # fmt: skip
 def test_an_exporter_is_not_installed(portal_of: Callable[..., Asker], exporter: str, places: tuple[str, ...]) -> None:
@@ -130,7 +133,11 @@ def test_accounting_fails(world: World, portal_of: Callable[..., Asker], kind: s
     shown = everything(person)
     assert time.monotonic() - began < 60
     alone = ("status:", "account:priority", "account:cpu", "account:gpu", "account:memory", "account:programs", "account:files", "top_lustre:", "top_memory:")
-    of_accounting = [place for place in shown if not place.startswith(alone)]
+    # of the pages for everybody only one section needs it, of storage and the cloud none
+    needing = ("scheduler:pending",)
+    metrics_only = [place for place in shown if place.split(":")[0] in PUBLIC | STORED and not place.startswith(needing)]
+    assert all(sentence not in shown[place] for place in metrics_only if not place.startswith(("scheduler:", "quotas:"))), metrics_only
+    of_accounting = [place for place in shown if not place.startswith(alone) and place not in metrics_only]
     assert len(of_accounting) >= 14
     for place in of_accounting:
         if place == "top_waste:waste /top/waste" or not place.startswith(("user:", "account:limits")):

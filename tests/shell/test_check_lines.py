@@ -27,7 +27,8 @@ def test_every_metric_and_rule_that_is_read_names_what_is_empty_without_it() -> 
 def test_what_is_declared_is_read() -> None:
     """A need that no batch reads would be told of nothing."""
     gpfs = {label: {"source": "gpfs", "fs": "fs1", "label": label} for label in ("user", "group", "fileset")}
-    storing = Settings.model_validate({"storage": {"areas": {"home": {"path": "/home"}, **gpfs}}})  # quotas are asked for where there are areas
+    # quotas are asked for where there are areas, hosts where some are named
+    storing = Settings.model_validate({"storage": {"areas": {"home": {"path": "/home"}, **gpfs}}, "overview": {"login_nodes": {"login1": {}}}})
     read = {name for batch in all_batches(storing) for name in (*batch.metrics, *batch.rules)}
     holders = [holder for page in all_pages() for section in page.sections for holder in (section, *section.panels)]
     declared = {need.name for holder in holders for need in holder.needs if need.kind in ("metric", "rule")}
