@@ -145,6 +145,9 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         "--timeout",
         "60",
         "--no-control-socket",
+        # a tab asks every 30 s: a connection that is closed just as a question arrives on it costs the answer
+        "--keep-alive",
+        "75",
         "--graceful-timeout",
         "20",
         "--access-logfile",

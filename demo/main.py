@@ -182,7 +182,7 @@ class Demo:
         settings = site.write_settings(self.folder, plan, self.ports["prometheus"], self.ports["mariadb"])
         command = [sys.executable, "-m", "gunicorn", "app:create_app()", "--bind", f"127.0.0.1:{self.port}"]
         command += ["--worker-class", "gthread", "--workers", "2", "--threads", "16", "--timeout", "60"]
-        command += ["--graceful-timeout", "5", "--chdir", str(ROOT), "--no-control-socket"]
+        command += ["--keep-alive", "75", "--graceful-timeout", "5", "--chdir", str(ROOT), "--no-control-socket"]
         self.children.start("portal", command, {"TURTLE_CONFIG": str(settings)})
         self.children.wait_until(lambda: _answers(f"http://127.0.0.1:{self.port}/healthz"), "The portal")
 
