@@ -74,9 +74,14 @@ def inodes(frame: pd.DataFrame, about: About) -> Figure:
     return _filled(millions, about, "M")
 
 
+def there(about: About) -> bool:
+    """False in a section asked for although there are fewer file systems: one is gone since the page was opened."""
+    return about.frames.get("now") is not None
+
+
 def measured(about: About) -> bool:
-    """False for a file system whose exporter counts no traffic: the head of its section says so."""
-    return not isinstance(about.frames.get("rates"), NoData)
+    """False for a file system whose exporter counts no traffic (the head of its section says so), and for none."""
+    return there(about) and not isinstance(about.frames.get("rates"), NoData)
 
 
 PANELS = (
@@ -91,12 +96,12 @@ PANELS = (
         help=N_("Opening, closing, looking up, creating and deleting files. When this is high, everything that touches many small files is slow for everybody."),
     ),
     Panel(
-        key="space", title=N_("Space"), unit=N_("used, of all"), frame="space", figure=space, scope="cluster",
+        key="space", title=N_("Space"), unit=N_("used, of all"), frame="space", figure=space, scope="cluster", shown=there,
         needs=(EXPORTER, *needs_of(fs_batches.lustre_space(PLAIN))),
         help=N_("What is stored, and the size of the file system. At least the last 30 days are shown, as far back as metrics are kept."),
     ),
     Panel(
-        key="inodes", title=N_("Files"), unit=N_("inodes used, of all"), frame="inodes", figure=inodes, scope="cluster",
+        key="inodes", title=N_("Files"), unit=N_("inodes used, of all"), frame="inodes", figure=inodes, scope="cluster", shown=there,
         needs=(EXPORTER, *needs_of(fs_batches.lustre_space(PLAIN))),
         help=N_("Files, folders and links together, and how many there can be. At least the last 30 days are shown."),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import plotly.graph_objects as go
 import pytest
 
 from components.charts import filesystems as charts
-from components.records import About
+from components.records import About, Panel
+from components.section import draw_panel
 from core.errors import NoData, SourceDown, Why
 from core.settings import Settings
 from core.subjects import CLUSTER
@@ -83,6 +85,16 @@ def test_of_many_file_systems_those_that_move_most_have_charts() -> None:
     assert filesystems_query.chosen(systems) == [("lustre", f"fs{number}") for number in range(9, 1, -1)]
     assert filesystems_query.chosen(systems[:6]) == [("lustre", f"fs{number}") for number in range(6)]
     assert "fs0" in said(systems, targets)
+
+
+@pytest.mark.parametrize("panel", charts.PANELS, ids=lambda panel: panel.key)
+def test_a_section_without_a_file_system_draws_nothing(panel: Panel, caplog: pytest.LogCaptureFixture) -> None:
+    """A tab stays open when a file system is taken away: no chart, and no fault of ours either."""
+    frames: dict[str, Any] = {"now": None}
+    figure, message = draw_panel(panel, frames, replace(ABOUT, frames=frames))
+    assert figure is None
+    assert "tt-hide" in str(message)
+    assert not caplog.records
 
 
 def test_traffic_nobody_measures_is_said_in_words_and_not_drawn() -> None:
