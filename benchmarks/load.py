@@ -11,7 +11,9 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from pages.registry import all_pages
 
 VISITORS = Path(__file__).with_name("visitors.py")
 QUIET = 10  # seconds in which only others ask Prometheus
+REASONS = 20  # of failures that are told
 ASKED = ("num_requests", "num_failures")
 
 
@@ -78,9 +81,18 @@ def processor_seconds(port: int) -> float:
     return total
 
 
-def crowd(options: argparse.Namespace, pages: list[Page], url: str) -> list[dict[str, Any]]:
-    """Locust's row for each kind of request."""
-    wanted = {"TABS": str(options.tabs), "VISITORS_A_SECOND": str(options.visitors), "PAGES": " ".join(page.path for page in pages)}
+def crowd(options: argparse.Namespace, pages: list[Page], url: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """(Locust's row for each kind of request, what failed: name, status (0: no answer), why, text, ms)."""
+    with tempfile.TemporaryDirectory() as folder:
+        failures = Path(folder) / "failures"
+        rows = _locust(options, pages, url, failures)
+        return rows, [json.loads(line) for line in failures.read_text().splitlines()] if failures.exists() else []
+
+
+def _locust(options: argparse.Namespace, pages: list[Page], url: str, failures: Path) -> list[dict[str, Any]]:
+    wanted = {
+        "TABS": str(options.tabs), "VISITORS_A_SECOND": str(options.visitors), "PAGES": " ".join(page.path for page in pages), "FAILURES": str(failures)
+    }  # fmt: skip
     people = options.tabs + max(1, round(options.visitors * 5))
     command = [options.locust, "-f", str(VISITORS), "--headless", "--host", url, "-u", str(people), "-r", "100"]
     done = subprocess.run(
@@ -110,6 +122,16 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def reasons(failures: list[dict[str, Any]]) -> str:
+    """A line for each reason: how often, what was asked, status and text of the answer; "" where nothing failed."""
+    found = Counter((one["name"], one["status"], one["text"], one["why"]) for one in failures)
+    lines = [
+        f"  {count} × {name}: {f'status {status}' if status else 'no answer'}; {why}" + (f"; it says: {text}" if text else "")
+        for (name, status, text, why), count in found.most_common(REASONS)
+    ]
+    return "\n".join(["failed:", *lines]) if lines else ""
+
+
 def measure(options: argparse.Namespace, settings: Settings) -> int:
     """Let the crowd in, and say what it cost; 1 if something failed or Prometheus was asked too often."""
     url = f"http://127.0.0.1:{options.port}"
@@ -122,17 +144,23 @@ def measure(options: argparse.Namespace, settings: Settings) -> int:
     time.sleep(QUIET)
     others = servers.counts().since(before).prometheus / QUIET
     before, used, begin = servers.counts(), processor_seconds(options.port), time.monotonic()
-    rows = crowd(options, pages, url)
+    rows, failures = crowd(options, pages, url)
     passed = time.monotonic() - begin
     counted, used = servers.counts().since(before), processor_seconds(options.port) - used
     database.dispose()
-    asked = max(0, round(counted.prometheus - others * passed))
+    theirs = min(others * passed, counted.prometheus)
+    asked = round(counted.prometheus - theirs)
     most = sum(fetch.most(passed) for fetch in known)
     number, failed = (sum(row[key] for row in rows) for key in ASKED)
     print(table(rows))
     print(f"\n{options.tabs} tabs and {options.visitors:g} new visitors a second for {passed:.0f} s on {' '.join(page.path for page in pages)}")
     print(f"{number} requests ({number / passed:.0f} a second), {failed} failed; the portal used {used / passed:.2f} processors")
-    print(f"Prometheus was asked {asked} times for {len(known)} sections (at most {most}: one fetch a section and interval); others asked {others:.1f} a second")
+    if failures:
+        print(reasons(failures))
+    print(
+        f"Prometheus was asked {counted.prometheus} times, {theirs:.0f} of them by others at their rate of before; "
+        f"for {len(known)} sections at most {most} may be (one fetch a section and interval)"
+    )
     if loud := others * passed > most:
         print("others asked so much that the portal's share cannot be told: stop what else reads this Prometheus, and try again")
     print(f"the accounting database: {counted.statements} statements, {counted.rows} rows read")

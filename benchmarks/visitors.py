@@ -1,7 +1,7 @@
 """What visitors without an account do, for Locust: open tabs that refresh, and people who come for the first time.
 
 Run by `benchmarks.load`; it needs Locust and nothing of the portal. Settings come from the environment: TABS, VISITORS_A_SECOND,
-REFRESH_SECONDS, PAGES (addresses, separated by spaces).
+REFRESH_SECONDS, PAGES (addresses, separated by spaces), FAILURES (a file that is told what failed and why, one JSON object a line).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import gevent
 from gevent.pool import Pool
-from locust import FastHttpUser, constant_pacing, task
+from locust import FastHttpUser, constant_pacing, events, task
 
 TABS = int(os.environ.get("TABS", "100"))
 A_SECOND = float(os.environ.get("VISITORS_A_SECOND", "5"))
@@ -26,7 +26,31 @@ AT_ONCE = 6  # connections a browser opens
 ROUTER = ".._pages_content.children..._pages_store.data.."
 # what the scripts fetch besides what the frame names
 LATER = ("/_dash-component-suites/dash/dcc/async-graph.js", "/_dash-component-suites/plotly/package_data/plotly.min.js")
+SENTENCE = re.compile(r'tt-empty-warn|tt-refused')
+TEXT = re.compile(r'"children":"([^"]{3,})"')
+SAID = 200  # letters of an answer that are told
 turn = itertools.count()
+
+
+def said(text: str) -> str:
+    """The sentence a failed answer shows, else how it begins."""
+    found = SENTENCE.search(text)
+    if found is None:
+        return text[:SAID]
+    # the sentence stands beside the name of its style: before or after it, as the component's properties are ordered
+    near = TEXT.findall(text[max(0, found.start() - 600) : found.start() + 300])
+    return " ".join(near)[-SAID:]
+
+
+@events.request.add_listener
+def note(name: str, exception: BaseException | None, response_time: float, response: Any = None, **_rest: Any) -> None:
+    """Write down what failed: status and text of the answer, or what went wrong before there was one."""
+    if exception is None or not (place := os.environ.get("FAILURES")):
+        return
+    text = said(getattr(response, "text", None) or "")
+    told = {"name": name, "status": getattr(response, "status_code", 0), "why": repr(exception)[:SAID], "text": text, "ms": round(response_time)}
+    with open(place, "a") as file:
+        file.write(json.dumps(told) + "\n")
 
 
 def walk(node: Any) -> Any:
@@ -57,9 +81,9 @@ class Browser(FastHttpUser):
         """One callback."""
         with self.client.post("/_dash-update-component", json=body, name=name, catch_response=True) as answer:
             if answer.status_code != 200:
-                answer.failure(f"status {answer.status_code}")
+                answer.failure(f"status {answer.status_code}" if answer.status_code else repr(getattr(answer, "error", None)))
                 return None
-            if b"tt-empty-warn" in answer.content or b"tt-refused" in answer.content:
+            if SENTENCE.search(answer.text):
                 answer.failure("a source failed, or the portal was busy")
             return answer.json()
 
