@@ -64,7 +64,9 @@ def held(row: dict[str, Any], kind: str, unit: str = "") -> Any:
 
 
 def bar(used: float, running: float, quota: float, unit: str = "") -> Any:
-    """A bar of what is used, runs unused, and is free in the quota."""
+    """A bar of what is used, runs unused, and is free in the quota; none where there is nothing to compare with: it would look full."""
+    if not (math.isfinite(quota) or (used == used and running == running)):
+        return None
     busy = used if used == used else 0.0
     idle = max(running - busy, 0.0) if running == running else 0.0
     free = max(quota - busy - idle, 0.0) if quota == quota and quota != math.inf else 0.0

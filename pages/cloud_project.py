@@ -49,7 +49,7 @@ HELP_LIST = N_(
     "Machines that run, and those seen in the range or the 14 days before its end. CPU, memory, disk and network are means over the range. "
     "Two machines of one name have the start of their uuid behind it."
 )
-BY_MACHINE = N_("by machine")
+BY_MACHINE = N_("by machine, in up, out down")
 SECTIONS = (
     section(
         "summary", "", cloud_query.summary, eager=True, in_contents=False,

@@ -138,6 +138,8 @@ def test_bars_hold_what_is_known() -> None:
     bar = cloud_cells.bar(2, 8, 16)
     assert [piece.style["width"] for piece in bar.children] == ["12.50%", "37.50%", "50.00%"]
     assert cloud_cells.bar(math.nan, math.nan, math.nan) is None
+    # what runs, with nothing to compare it to, would look full
+    assert cloud_cells.bar(math.nan, 3, math.inf) is None and cloud_cells.bar(math.nan, 3, math.nan) is None
     assert [piece.style["width"] for piece in cloud_cells.bar(1, 4, math.inf).children] == ["25.00%", "75.00%"]
     assert [piece.style["width"] for piece in cloud_cells.bar(1, 4, 2).children] == ["25.00%", "75.00%"]  # above its quota
 
