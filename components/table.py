@@ -82,12 +82,11 @@ def _cell(column: Column, row: dict[str, Any]) -> html.Td:
     else:
         shown = FORMATS.get(column.kind, str)(value)
     classes = ["num tt-right" if column.kind in RIGHT else "", "" if column.phone else "tt-wide-only"]
-    sort = "" if none else str(value).replace("inf", "Infinity") if isinstance(value, float) else str(value)
+    sort = "" if none else f"{value:.10g}".replace("inf", "Infinity") if isinstance(value, float) else str(value)
     clipped = html.Div(shown, className="tt-clip", title=shown) if isinstance(shown, str) and len(shown) > 40 else shown
-    # a phone shows the rest of an opened row below it, each with its name
-    said = column.alone or column.title or column.help
-    label = {"data-label": _(said)} if said and not column.phone else {}
-    return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **{"data-sort": sort}, **label)
+    # what is sorted by what it says needs not say it twice: a table has thousands of cells
+    sorted_by = {} if shown == sort else {"data-sort": sort}
+    return html.Td(clipped, className=" ".join(filter(None, classes)) or None, **sorted_by)
 
 
 def _heading(column: Column, sortable: bool) -> html.Th:
@@ -98,6 +97,9 @@ def _heading(column: Column, sortable: bool) -> html.Th:
         {"data-col": "number" if number else "text", "tabIndex": "0", "role": "columnheader"} if sortable else {}
     )
     title: Any = _(column.title) if column.title else ""
+    # a phone shows the rest of an opened row below it, each with its name: its script takes it from here
+    said = column.alone or column.title or column.help
+    label = {"data-label": _(said)} if said and not column.phone else {}
     if column.alone:
         title = [html.Span(title, className="tt-wide-only"), html.Span(_(column.alone), className="tt-phone-only")]
     if column.href:
@@ -108,6 +110,7 @@ def _heading(column: Column, sortable: bool) -> html.Th:
         className=" ".join(filter(None, classes)) or None,
         scope="col",
         **attributes,
+        **label,
     )
 
 

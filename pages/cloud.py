@@ -14,7 +14,7 @@ from components.records import About, Block, Frames, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _
 from core.errors import TurtleError
-from core.subjects import CLUSTER, Subject
+from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import SIGNED_IN, STAFF, Viewer
@@ -22,7 +22,7 @@ from datasources.cloud import projects
 from datasources.prometheus import cloud_project_batches as batches
 from datasources.prometheus.job_frames import with_units
 from datasources.sources import Sources
-from pages import cloud_table
+from pages import cloud_rows, cloud_table
 from pages.cloud_cells import held, path_of, project_link, troubles
 from pages.top_common import exported
 
@@ -104,12 +104,13 @@ def span(sources: Sources, viewer: Viewer, subject: Subject, now: int) -> tuple[
 
 HELP_OWN = N_("Dark: used now. Grey: given to machines that run, not used. Pale: free in the quota. A dash is a number nobody tells, not a zero.")
 HELP_ALL = N_(
-    "Quota and running are of now, used is a mean of moments seven hours apart over the last month. Heads sort; the filter hides rows and leaves TOTAL "
-    "as it is. The file that can be downloaded has numbers in cores and bytes."
+    "Quota and running are of now, used is a mean of moments seven hours apart over the last month. Heads sort all projects, the filter leaves TOTAL "
+    "as it is; of more than a hundred projects there are pages. The file that can be downloaded has numbers in cores and bytes."
 )
 UNITS_OWN = {column: "bytes" for kind in ("memory", "block", "object", "shared") for column in (f"{kind}_quota", f"{kind}_running", f"{kind}_used")}
 CLOUD = Page(
-    key="cloud", module="cloudstats", path="/cloud", title=N_("Cloud"), icon="cloud", access=SIGNED_IN, order=45, subject=lambda params: CLUSTER, head=head,
+    key="cloud", module="cloudstats", path="/cloud", title=N_("Cloud"), icon="cloud", access=SIGNED_IN, order=45, head=head,
+    subject=lambda params: cloud_rows.view_of(params, tuple(cloud_table.UNITS)), filters=cloud_rows.FILTERS,
     span=span, description=N_("Projects of the cloud and their virtual machines."),
     sections=(
         Section(

@@ -19,7 +19,9 @@ from core.units import share
 from core.viewer import Viewer
 from datasources.cloud import projects
 from datasources.sources import Sources
+from pages import cloud_rows
 from pages.cloud_cells import amount, project_link, troubles
+from pages.cloud_rows import ROWS, CloudView
 
 GROUPS = (
     ("", 1), (N_("Cores"), 3), (N_("Memory"), 3), (N_("GPUs"), 1), (N_("Block storage"), 3), (N_("Object storage"), 2), (N_("Shared file systems"), 2),
@@ -65,7 +67,8 @@ def export(sources: Sources, viewer: Viewer, subject: Any, when: TimeRange) -> F
 
 
 def _cell(key: str, unit: str) -> Any:
-    return lambda row: html.Span(fmt.NONE, title=_("not known")) if row[key] != row[key] else amount(row[key], unit)
+    # plain words: of two hundred projects there are three thousand cells, and the note says what a dash is
+    return lambda row: fmt.NONE if row[key] != row[key] else amount(row[key], unit)
 
 
 def columns(about: About) -> list[Column]:
@@ -106,10 +109,16 @@ def draw(frames: Frames, about: About) -> Any:
     if frame.empty:
         return html.Div([*notes, parts.empty(_("No project has a quota or a machine that runs."))])
     said = [told(frame.attrs.get("days", 0.0)), _("A dash is a number nobody tells, not a zero. TOTAL is of all projects, whatever the filter shows.")]
-    rows = table(
-        frame, columns(about), groups=GROUPS, total={"project": "", "whole": True, **projects.total(frame)}, filtered=True, note=f"{said[0]} {said[1]}",
-    )  # fmt: skip
-    return html.Div([*notes, rows], className="tt-grand")
+    total, note = {"project": "", "whole": True, **projects.total(frame)}, f"{said[0]} {said[1]}"
+    if len(frame) <= ROWS:
+        return html.Div([*notes, table(frame, columns(about), groups=GROUPS, total=total, filtered=True, note=note)], className="tt-grand")
+    view = about.subject if isinstance(about.subject, CloudView) else CloudView()
+    shown, count = cloud_rows.listed(frame, view)
+    above = cloud_rows.tools(about.settings, view, len(shown), count)
+    if shown.empty:
+        return html.Div([*notes, above, parts.empty(_("No project has this in its name."))])
+    heads = cloud_rows.with_orders(about.settings, view, columns(about))
+    return html.Div([*notes, above, table(shown, heads, groups=GROUPS, total=total, filtered=False, sortable=False, note=note)], className="tt-grand")
 
 
 def tiles(frames: Frames, about: About) -> Any:

@@ -15,6 +15,11 @@
     bar.href = to.pathname + to.search.replace(/%2C/g, ",");
     all.querySelectorAll("[data-pick]").forEach((one) => { one.disabled = !on(one) && ids.length >= Number(bar.dataset.most); });
   }
+  // the names of what an opened row shows, as its columns are called
+  function named(row) {
+    const heads = row.closest("table").tHead.rows, last = heads[heads.length - 1].cells;
+    Array.from(row.cells).forEach((cell, at) => { if (cell.colSpan === 1 && last[at] && last[at].dataset.label) cell.dataset.label = last[at].dataset.label; });
+  }
   document.addEventListener("click", (event) => {
     const hit = (selector) => event.target.closest && event.target.closest(selector);
     let one;
@@ -26,6 +31,6 @@
     } else if ((one = hit("[data-filters]"))) {
       const open = one.closest(".tt-filters").classList.toggle("tt-open");
       one.setAttribute("aria-expanded", open ? "true" : "false");
-    } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table tbody tr"))) one.classList.toggle("tt-open");
+    } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table tbody tr"))) { named(one); one.classList.toggle("tt-open"); }
   });
 })();

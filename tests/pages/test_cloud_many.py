@@ -1,0 +1,110 @@
+"""Staff's table of many projects of the cloud: pages, orders and names on the server, and what its answer weighs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+import pandas as pd
+import pytest
+
+from components.records import About
+from core.errors import BadInput
+from core.settings import Settings
+from core.timerange import TimeRange
+from core.viewer import Viewer
+from datasources.cloud.projects import COLUMNS
+from pages import cloud, cloud_rows, cloud_table
+
+WHEN = TimeRange(start=1_794_900_000, end=1_795_000_000, now=1_795_000_000)
+GIB = 1024**3
+MOST = 300_000  # bytes of an answer
+
+
+def walk(node: Any) -> Any:
+    if isinstance(node, (list, tuple)):
+        for one in node:
+            yield from walk(one)
+    elif hasattr(node, "to_plotly_json"):
+        yield node
+        yield from walk(getattr(node, "children", None))
+
+
+def words(node: Any) -> str:
+    if isinstance(node, (list, tuple)):
+        return " ".join(words(one) for one in node)
+    return words(getattr(node, "children", None)) if hasattr(node, "to_plotly_json") else str(node or "")
+
+
+def many(count: int) -> pd.DataFrame:
+    """Projects p000 …: cores granted 10, running as the number says, unlike numbers elsewhere; the memory of every tenth is not known."""
+    rows = [
+        {
+            "project": f"p{number:03}", **{column: 1.234567891 * GIB * (number + 1) for column in COLUMNS}, "cores_quota": 10.0, "cores_running": float(number),
+            "memory_used": math.nan if number % 10 == 0 else number * 1.1 * GIB, "object_quota": math.inf,
+        }
+        for number in range(count)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["project", *COLUMNS])
+    frame.attrs |= {"days": 12.0, "troubles": []}
+    return frame
+
+
+def drawn(count: int, **params: str) -> Any:
+    """The table as it is drawn for these parameters of the address."""
+    about = About(viewer=Viewer(name="ada", is_staff=True), subject=cloud.CLOUD.subject(params), when=WHEN, settings=Settings(), frames={})
+    return cloud_table.draw({"projects": many(count)}, about)
+
+
+def rows_of(found: Any) -> list[str]:
+    table = next(part for part in walk(found) if type(part).__name__ == "Table")
+    return [words(row.children[0]).strip() for row in table.children[1].children]
+
+
+def total_of(found: Any) -> list[str]:
+    table = next(part for part in walk(found) if type(part).__name__ == "Table")
+    return [words(cell).strip() for cell in table.children[2].children.children]
+
+
+def test_the_largest_hundred_of_many_weigh_little_and_total_is_of_all() -> None:
+    found = drawn(250)
+    assert rows_of(found) == [f"p{number:03}" for number in range(249, 149, -1)]
+    assert len(orjson.dumps(found, default=lambda one: one.to_plotly_json())) < MOST
+    assert total_of(found)[:3] == ["TOTAL", "2\u202f500", "31\u202f125"]  # 250 × 10; 0 + … + 249
+    assert "1 to 100 of 250 projects" in words(found)
+
+
+def test_a_small_cloud_stays_whole_and_is_sorted_in_the_browser() -> None:
+    found = drawn(100)
+    assert len(rows_of(found)) == 100
+    assert len(orjson.dumps(found, default=lambda one: one.to_plotly_json())) < MOST
+    assert any(getattr(part, "data-col", None) for part in walk(found) if type(part).__name__ == "Th")
+
+
+def test_pages_orders_and_names() -> None:
+    assert rows_of(drawn(250, page="3")) == [f"p{number:03}" for number in range(49, -1, -1)]
+    assert rows_of(drawn(250, page="99")) == rows_of(drawn(250, page="3"))
+    assert rows_of(drawn(250, order="project"))[:2] == ["p000", "p001"]
+    assert rows_of(drawn(250, order="project", asc="1"))[:2] == ["p249", "p248"]
+    assert rows_of(drawn(250, order="cores_running", asc="1"))[:2] == ["p000", "p001"]
+    assert rows_of(drawn(250, order="memory_used", asc="1", page="3"))[-1].endswith("0")  # not known is last, whichever way
+    named = drawn(250, name="P24")
+    assert rows_of(named) == [f"p{number}" for number in range(249, 239, -1)]
+    assert total_of(named)[1] == "2\u202f500"
+    assert "No project has this" in words(drawn(250, name="p.*"))
+
+
+def test_a_head_sorts_all_and_a_second_time_the_other_way() -> None:
+    heads = {words(part): part for part in walk(drawn(250, name="p", page="2")) if type(part).__name__ == "Th"}
+    project = next(part for part in walk(heads["Project"]) if getattr(part, "href", None))
+    assert project.href == "/cloud?order=project&name=p"
+    again = {words(part): part for part in walk(drawn(250, order="project")) if type(part).__name__ == "Th"}["Project"]
+    assert getattr(again, "aria-sort") == "ascending"
+    assert next(part for part in walk(again) if getattr(part, "href", None)).href == "/cloud?order=project&asc=1"
+
+
+@pytest.mark.parametrize("order", ["nobody", "uuid", "cores_used; drop"])
+def test_orders_there_are_not(order: str) -> None:
+    with pytest.raises(BadInput):
+        cloud_rows.view_of({"order": order}, tuple(cloud_table.UNITS))
