@@ -126,17 +126,24 @@ def table(
     note: str = "",
     groups: Sequence[tuple[str, int]] = (),
     total: dict[str, Any] | None = None,
+    most: int | None = None,
+    keep: int = 0,
 ) -> Any:
     """A table of a frame's rows in the frame's order; `empty` is the sentence where there are none.
 
     Sorting and filtering act on the rows shown; `filtered` None adds the filter from 8 rows on. `tools` (links, pages) stand above
     it, `note` beside them. No column marked `phone`: the first two are kept. `groups` are heads above those of the columns: (title, columns
     it spans), "" for none. `total` is a row that stays last, whatever is sorted or filtered.
+    `most`: of more rows only so many are drawn, the first ones and the last `keep`, and a sentence says that the file has all.
     """
     if frame.empty:
         return parts.empty(_(empty))
     if not any(column.phone for column in columns):
         columns = [Column(**{**vars(column), "phone": place < 2}) for place, column in enumerate(columns)]
+    cut = ""
+    if most is not None and len(frame) > most:
+        cut = _("%(most)s of %(rows)s rows; the file that can be downloaded has all.", most=text.number(most, 9), rows=text.number(len(frame), 9))
+        frame = pd.concat([frame.iloc[: most - keep], frame.iloc[len(frame) - keep :]])
     rows = [
         html.Tr([_cell(column, row) for column in columns], className=row_class(row) if row_class else None)
         for row in frame.to_dict("records")
@@ -154,6 +161,8 @@ def table(
         box = dcc.Input(type="search", placeholder=said, className="tt-filter")
         above.append(html.Label([html.Span(said, className="visually-hidden"), box]))
         above.append(html.Span("", **{"data-shown": "1"}))
+    if cut:
+        above.append(html.Span(cut, className="tt-muted tt-small"))
     if note:
         above.append(html.Span(_(note), className="tt-table-note"))
     return html.Div(

@@ -33,6 +33,7 @@ from pages.quotas_query import QuotasView, whose
 
 AMOUNTS = ("files", "bytes", "disk_files", "disk_bytes", "tape_files", "tape_bytes")
 OWNERS = 50
+FULLEST = 100  # rows of those over or near
 SHARE_HELP = N_("The larger share of space and files")
 
 
@@ -181,7 +182,7 @@ def draw_full(frames: Frames, about: About) -> Any:
         Column(key="bytes_share", title=N_("Space"), kind="time", draw=lambda row: figure(row, "bytes")),
         Column(key="files_share", title=N_("Files"), kind="time", draw=lambda row: figure(row, "files")),
     ]
-    return html.Div([*failures(frames["errors"], about.settings), table(frame, columns, empty=N_("Nobody is over or near a quota."))])
+    return html.Div([*failures(frames["errors"], about.settings), table(frame, columns, empty=N_("Nobody is over or near a quota."), most=FULLEST)])
 
 
 def _share(row: dict[str, Any]) -> Any:

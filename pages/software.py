@@ -21,6 +21,8 @@ from core.viewer import PUBLIC_PAGES
 from datasources.prometheus import software_batches
 from pages.software_query import HELD, cores_query, gpus_query, said_span, span, table_query
 
+MOST = 200  # rows of the table: the programs with most cores, and what has no name
+
 
 def _share(frame: pd.DataFrame, *kinds: str) -> float:
     return float(frame.loc[frame["kind"].isin(kinds), "share"].sum())
@@ -63,7 +65,7 @@ def draw_table(frames: Frames, about: About) -> Any:
         Column(key="gpu_cores", title=N_("Cores of GPU jobs"), kind="number", help=N_("CPU cores allocated to jobs with GPUs, on average")),
     ]
     shown = [column for column in columns if column.key not in ("cvmfs", "gpus", "gpu_cores") or bool((frame[column.key] > 0).any())]
-    return table(frame, shown, empty=N_("No program was measured."))
+    return table(frame, shown, empty=N_("No program was measured."), most=MOST, keep=frame.attrs.get("unnamed", 0))
 
 
 NEEDS = (Need(kind="exporter", name=software_batches.JOB), *needs_of(software_batches.cores(PLAIN)))

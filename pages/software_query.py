@@ -83,7 +83,8 @@ def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
 
 
 def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """Frame table: one row a program with program, field (words), cores, share, cvmfs (cores), gpus, gpu_cores; NaN where not read."""
+    """Frame table: one row a program with program, field (words), cores, share, cvmfs (cores), gpus, gpu_cores; NaN where not read.
+    The last rows, attrs unnamed of them, are what has no name."""
     calls: dict[str, Callable[[], Frames]] = {
         "cores": lambda: cores_query(sources, viewer, subject, when), "gpus": lambda: gpus_query(sources, viewer, subject, when),
     }  # fmt: skip
@@ -105,8 +106,9 @@ def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRa
     order = {software.PROGRAM: 0, software.UNIDENTIFIED: 1, software.UNACCOUNTED: 2}
     table = table.assign(place=table["kind"].map(order)).sort_values(["place", "cores", "gpus"], ascending=[True, False, False], kind="stable")
     names = [word(kind, name) for kind, name in zip(table["kind"], table["program"], strict=True)]
+    unnamed = int((table["kind"] != software.PROGRAM).sum())
     table = table.assign(program=names, field=[field_word(field) for field in table["field"]]).drop(columns=["kind", "place"])
-    table.attrs = dict(base.attrs)
+    table.attrs = {**base.attrs, "unnamed": unnamed}
     return {"table": table.reset_index(drop=True)}
 
 
