@@ -41,6 +41,8 @@ KINDS: dict[str, str] = {
     "admin_comment": "free_text",
     "system_comment": "free_text",
 }
+# a column of tuples of accounts: who coordinates all of a row's accounts reads the people in it by name; nobody is shown the column
+SHARED_BY = "shared_by"
 # kinds the public never reads
 PRIVATE = frozenset({"person", "account", "job_name", "path", "free_text"})
 # kinds of a job that its owner and those who answer for it read; its name also where the site shows names
@@ -67,6 +69,10 @@ class Names:
         opened = subject is not None and subject.kind in ("job", "jobs") and bool(viewer.opens)
         self.open = viewer.is_staff or answers or opened
         self.given: dict[str, str] = {}
+
+    def opens(self, accounts: Any) -> bool:
+        """True if this viewer answers for all of these accounts, of which there is at least one."""
+        return isinstance(accounts, tuple) and bool(accounts) and all(self.viewer.answers_for(one) for one in accounts)
 
     def _masked(self, name: str) -> str:
         number = len(self.given) + 1
@@ -131,14 +137,19 @@ def present_frame(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
             shown = shown.iloc[:, _turns(frame.columns, shown.columns, names)]
     else:
         owners = frame["user"].tolist() if "user" in frame.columns else None
+        opened = [names.opens(one) for one in frame[SHARED_BY]] if SHARED_BY in frame.columns else None
         for place, column in enumerate(frame.columns):
             series = frame.iloc[:, place]
             kind = KINDS.get(str(column), "")
             if owners is not None and kind in OWNERS_ONLY:
                 texts = [names.of_job(kind, value, owner) for value, owner in zip(series.tolist(), owners, strict=True)]
                 shown.isetitem(place, pd.Series(texts, index=frame.index, dtype="object"))
+            elif opened is not None and kind == "person":
+                texts = [plain_text(value) if open_ else names.of_kind(kind, value) for value, open_ in zip(series.tolist(), opened, strict=True)]
+                shown.isetitem(place, pd.Series(texts, index=frame.index, dtype="object"))
             elif pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
                 shown.isetitem(place, series.map(lambda value, kind=kind: names.of_kind(kind, value)))
+        shown = shown.drop(columns=SHARED_BY, errors="ignore")
     shown.attrs = dict(frame.attrs)
     return shown
 

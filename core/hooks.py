@@ -104,11 +104,17 @@ class Hooks:
         """Storage a person or their groups were given. `accounts`: the person's, in Slurm.
 
         A list of {"kind": an area of the settings, "name": login, account or group, "bytes": n, "files": n}, and where known "id":
-        the uid or gid (GPFS and Robinhood know numbers only), "personal": True for a group of one person, "title": what people call it.
+        the uid or gid (GPFS and Robinhood know numbers only), "personal": True for a group of one person, "title": what people call it,
+        "accounts": the accounts in Slurm that share a group's storage (who coordinates all of them reads its members by name), "members": logins.
         `file`: the setting storage.allocations_file, which the default reads.
         """
-        asked = {"name": name, "accounts": tuple(accounts), "file": self._file("storage_allocations", file)}
-        return _dicts("storage_allocations", self._ask("storage_allocations", asked, ()), ("name", "kind"))
+        return self._storage(name, tuple(accounts), file)[0]
+
+    def _storage(self, name: str, accounts: tuple[str, ...], file: Path | None) -> tuple[tuple[dict, ...], bool]:
+        asked = {"name": name, "accounts": accounts, "file": self._file("storage_allocations", file)}
+        found = self._ask("storage_allocations", asked, None)
+        good = _dicts("storage_allocations", found, ("name", "kind")) if found is not None else ()
+        return good, isinstance(found, (list, tuple)) and len(good) == len(found)
 
     def price_of(self, resource: str, model: str, account: str) -> float | None:
         """The price of one hour of a core ("core") or of a GPU ("gpu", with its `model`) for an account; None: as in the settings."""
@@ -139,6 +145,14 @@ class Hooks:
         except Exception:
             log.exception("hook %s failed; the answer is %r", name, safe)
             return safe
+
+
+def given_storage(hooks: Hooks, name: str, accounts: tuple[str, ...] = ()) -> tuple[tuple[dict, ...], bool]:
+    """(what Hooks.storage_allocations answers, whether that is all): False where the hook failed, or an entry of its answer was nonsense.
+
+    Without limits nobody is over one, and without groups nobody is in one: whoever shows it has to say so.
+    """
+    return hooks._storage(name, tuple(accounts), None)
 
 
 # name → (arguments, manual)

@@ -78,6 +78,7 @@ def allocations(path: Path, name: str, accounts: tuple[str, ...]) -> list[dict[s
         members, theirs = _texts(entry, "members", path, group), _texts(entry, "accounts", path, group)
         if name in members or set(theirs) & set(accounts):
             more = {key: entry[key] for key in ("personal", "title") if key in entry}
+            more |= {key: list(logins) for key, logins in (("accounts", theirs), ("members", members)) if logins}
             found += [one | more for one in _limits(entry, group, entry.get("id"), f"{path}: groups.{group}")]
     return found
 

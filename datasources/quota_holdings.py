@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import NoData, Why
+from core.hooks import given_storage
 from core.settings import Area
 from core.viewer import PORTAL, Viewer
 from datasources.slurm.ownership import database
@@ -22,6 +23,7 @@ class Holding:
     """A quota somebody has: in which area (its name in the settings), at which path, under which label and name.
 
     `number`: the uid or gid, where known. `personal`: of a group of one person. `person`: who asks for it, or is asked about.
+    `accounts`: the accounts that share it, by their exact names; `members`: logins the hook names beside those of the accounts.
     """
 
     area: str
@@ -33,6 +35,8 @@ class Holding:
     personal: bool = False
     title: str = ""
     person: str = ""
+    accounts: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     def key(self, kind: str) -> tuple[str, str, str, str]:
         """Where its figure stands among those measured: (kind, path, label, owner)."""
@@ -64,12 +68,35 @@ def holdings(
     return tuple(found)
 
 
+class Held(NamedTuple):
+    """A person's quotas, what the hook says they were given, and whether it said all: if not, limits and groups may be missing."""
+
+    quotas: tuple[Holding, ...]
+    given: tuple[Mapping[str, Any], ...]
+    whole: bool
+
+
+def _texts(found: Any) -> tuple[str, ...]:
+    """Names as a hook gave them; none of a value that is not a list of texts, as a text's letters would be names."""
+    if not isinstance(found, list | tuple) or not all(isinstance(one, str) and one for one in found):
+        return ()
+    return tuple(dict.fromkeys(found))
+
+
+def _accounts(area: Area, owner: str, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The accounts behind a group: those the hook names, else the one of its own name. A person's own storage is no account's."""
+    if area.label == "user" or told.get("personal") is True:
+        return ()
+    return _texts(told["accounts"]) if "accounts" in told else (owner,)
+
+
 def _holding(name: str, area: Area, owner: str, told: Mapping[str, Any], person: str) -> Holding:
     number = told.get("id")
     return Holding(
         area=name, path=place_of(name, area), label=area.label, owner=owner, source=area.source, person=person,
         number=number if isinstance(number, int) and not isinstance(number, bool) else None,
         personal=told.get("personal") is True, title=str(told.get("title") or ""),
+        accounts=_accounts(area, owner, told), members=_texts(told.get("members")) if area.label != "user" else (),
     )  # fmt: skip
 
 
@@ -82,8 +109,8 @@ def accounts_of(sources: Sources, viewer: Viewer, name: str) -> tuple[str, ...]:
     return tuple(sorted(person(sources, viewer=viewer, name=name).facts.accounts))
 
 
-def held_by(sources: Sources, viewer: Viewer, name: str) -> tuple[tuple[Holding, ...], tuple[Mapping[str, Any], ...]]:
-    """(a person's quotas, what the hook says they were given).
+def held_by(sources: Sources, viewer: Viewer, name: str) -> Held:
+    """A person's quotas, and what the hook says they were given.
 
     Raises NotFound unless the viewer is that person or staff, NoData where no area is set.
     """
@@ -92,8 +119,8 @@ def held_by(sources: Sources, viewer: Viewer, name: str) -> tuple[tuple[Holding,
     if not areas:
         raise NoData(Why.NOT_CONFIGURED, "storage.areas")
     accounts = accounts_of(sources, viewer, name)
-    given = sources.hooks.storage_allocations(name, accounts)
-    return holdings(areas, name, accounts, given), given
+    given, whole = given_storage(sources.hooks, name, accounts)
+    return Held(holdings(areas, name, accounts, given), given, whole)
 
 
 def uid_of(sources: Sources, viewer: Viewer, name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.errors import TurtleError
+from core.errors import NoData, TurtleError, Why
+from core.hooks import given_storage
 from core.settings import Area
 from core.timerange import TimeRange
 from core.viewer import Viewer, only_staff
@@ -44,16 +46,29 @@ def measured_by_all(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tup
 
 
 def _limits(sources: Sources, names: tuple[str, ...]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """{(area, name): the hook's entry} of these people, and of every group with an account."""
+    """{(area, name): the hook's entry} of these people, and of every group with an account. Raises NoData(LIMITS_UNKNOWN) where the hook fails."""
 
     def make() -> dict[tuple[str, str], Mapping[str, Any]]:
         accounts = tuple(sorted(account_parents(database(sources)))) if sources.slurm is not None else ()
-        found: dict[tuple[str, str], Mapping[str, Any]] = {(one["kind"], one["name"]): one for one in sources.hooks.storage_allocations("", accounts)}
+        found = _added(sources, "", accounts)
         for name in names:
-            found |= {(one["kind"], one["name"]): one for one in sources.hooks.storage_allocations(name, ())}
+            found |= _added(sources, name, ())
         return found
 
     return sources.cache.get_or_make(("allocations of all", names), KEPT_SECONDS, make)
+
+
+def _added(sources: Sources, name: str, accounts: tuple[str, ...]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The hook's entries by area and name, the limits of two of one name added: they are parts of one quota."""
+    given, whole = given_storage(sources.hooks, name, accounts)
+    if not whole:
+        raise NoData(Why.LIMITS_UNKNOWN)
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for one in given:
+        place = (one["kind"], one["name"])
+        parts = {kind: [limit for part in (found.get(place, {}), one) if (limit := _number(part.get(kind))) == limit] for kind in KINDS}
+        found[place] = {**found.get(place, {}), **one, **{kind: sum(limits) for kind, limits in parts.items() if limits}}
+    return found
 
 
 def _row(area: str, label: str, owner: str, used: Mapping[str, float], limit: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +114,8 @@ def _names(sources: Sources, viewer: Viewer, area: str, who: str, idents: tuple[
         known = uid_names(sources, viewer=viewer, uids=numbers) if sources.slurm is not None else {}
         return {str(uid): login for uid, login in known.items()}
     if who == "group":
-        return {str(gid): group for gid, group in _groups(sources, area).items()}
+        with contextlib.suppress(NoData):  # GPFS knows who is over all the same: groups are their numbers then
+            return {str(gid): group for gid, group in _groups(sources, area).items()}
     return {}
 
 

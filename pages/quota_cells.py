@@ -14,8 +14,9 @@ from analysis.quota_trend import Outlook
 from components import format as fmt
 from components import parts
 from components.links import account_link
+from components.records import Frames
 from components.text import N_, _, error_sentence, ngettext
-from core.errors import TurtleError
+from core.errors import NoData, TurtleError, Why
 from core.settings import Settings
 
 AREAS = {"home": N_("Home"), "scratch": N_("Scratch"), "project": N_("Project"), "nearline": N_("Nearline")}
@@ -56,12 +57,22 @@ def figure(row: Mapping[str, Any], kind: str, bar: Any = None) -> Any:
         base = html.Span(_("of %(limit)s", limit=amount(limit, kind)), className="tt-muted") if not math.isnan(limit) else None
         return html.Div([badge, " ", base])
     if math.isnan(limit):
-        return html.Div([amount(used, kind), " ", html.Span(_("no limit known"), className="tt-muted tt-small"), bar, _rest(row, kind)])
+        return html.Div([amount(used, kind), " ", html.Span(no_limit(row), className="tt-muted tt-small"), bar, _rest(row, kind)])
     share = used / limit
     said = said_of(used, limit, kind)
     head = html.Div([html.Span(said, className="num"), html.Span(fmt.percent(share), className="tt-muted num"), badge], className="tt-quota-head")
     bar = parts.meter(share, ROLES.get(state, "used"), f"{said}, {fmt.percent(share)}") if bar is None else bar
     return html.Div([head, bar, _rest(row, kind)], className="tt-quota")
+
+
+def no_limit(row: Mapping[str, Any]) -> str:
+    """Why there is no limit: none was given, or it could not be asked for."""
+    return _("no limit known") if row.get("limits_known", True) else _("its limit cannot be read")
+
+
+def unread(frames: Frames) -> list[Any]:
+    """A sentence where the hook that tells limits failed."""
+    return [] if frames.get("limits_known", True) else [parts.notice(error_sentence(NoData(Why.LIMITS_UNKNOWN)), "warn")]
 
 
 def _rest(row: Mapping[str, Any], kind: str) -> Any:
@@ -153,7 +164,7 @@ def outlook_cell(row: Mapping[str, Any], outlooks: Mapping[Any, Outlook]) -> Any
         said = _("full now") if found.kind in (quota_trend.OVER, quota_trend.FULL) else when_full(found)
         if said:
             lines.append(html.Div([html.B(f"{named} "), said], title=pace_words(found, kind), className="tt-small"))
-    return html.Div(lines) if lines else html.Span(fmt.NONE, title=_("no limit, or not measured over time"))
+    return html.Div(lines) if lines else html.Span(fmt.NONE, title=_("no limit known, or not measured over time"))
 
 
 def pace_words(found: Outlook, kind: str) -> str:

@@ -34,9 +34,9 @@ def last_days(when: TimeRange, days: int) -> TimeRange:
 
 def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int) -> Frames:
     """A person's quotas: frame quotas (see table_of; its error where no area could be had), and objects trends {(kind, area, owner):
-    Series over the last `days`}, outlooks {(kind, area, owner): Outlook}, errors {area: error}, trend_errors {area: error}.
-    Two requests a back end."""
-    held, given = held_by(sources, viewer, name)
+    Series over the last `days`}, outlooks {(kind, area, owner): Outlook}, errors {area: error}, trend_errors {area: error},
+    limits_known (bool: False where the hook that tells limits failed). Two requests a back end."""
+    held, given, whole = held_by(sources, viewer, name)
     calls = {
         "now": lambda: quotas.measured(sources, viewer=viewer, held=held, when=when),
         "trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=last_days(when, days)),
@@ -47,12 +47,16 @@ def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int
         trend = Trend(errors={one.area: trend for one in held})
     failed = now if isinstance(now, TurtleError) else _all_failed(held, now)
     if failed is not None:
-        return {"quotas": failed, "trends": {}, "outlooks": {}, "errors": {}, "trend_errors": {}}
+        return {"quotas": failed, "trends": {}, "outlooks": {}, "errors": {}, "trend_errors": {}, "limits_known": whole}
     frame = table_of(held, given, now, sources.settings.storage.near_share)
     accounts = accounts_of(sources, viewer, name)
+    # GPFS tells its limits itself
+    frame["limits_known"] = [whole or (area, owner) in now.limits for area, owner in zip(frame["area"], frame["owner"], strict=True)]
     frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     outlooks = outlooks_of(frame, trend.series, sources.settings.storage.trend_days)
-    return {"quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": dict(now.errors), "trend_errors": dict(trend.errors)}
+    return {
+        "quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": dict(now.errors), "trend_errors": dict(trend.errors), "limits_known": whole,
+    }  # fmt: skip
 
 
 def _all_failed(held: Sequence[Holding], now: Measured) -> TurtleError | None:
@@ -100,7 +104,7 @@ def outlooks_of(frame: pd.DataFrame, series: Mapping[tuple[str, str, str], pd.Se
 def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: TimeRange) -> Frames:
     """Frames bytes and files of one area ("" for those with other names), one column (levels area, owner) a quota; attrs step, unit,
     limits {column: limit or NaN}, from and to (UTC s)."""
-    held, given = held_by(sources, viewer, name)
+    held, given, _whole = held_by(sources, viewer, name)
     mine = [one for one in held if one.area == area or (not area and one.area not in KINDS_OF_AREA)]
     calls = {"trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=span)}
     if any(one.source == "gpfs" for one in mine):

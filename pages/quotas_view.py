@@ -26,9 +26,11 @@ from pages.quota_cells import (
     failures,
     figure,
     name_of,
+    no_limit,
     outlook_cell,
     said_of,
     spark,
+    unread,
     when_full,
     where,
 )
@@ -74,7 +76,7 @@ def _tile(row: dict[str, Any], outlooks: dict[Any, Outlook], settings: Settings)
     if used != used:
         return parts.tile(label, fmt.NONE, note=_(quota_cells.BADGES[state][0]) if state in quota_cells.BADGES else "")
     if limit != limit:
-        return parts.tile(label, amount(used, kind), note=_("no limit known"))
+        return parts.tile(label, amount(used, kind), note=no_limit(row))
     value, _gap, base = said_of(used, limit, kind).partition(" ")
     found = outlooks.get((kind, row["area"], row["owner"]), Q)
     note = [fmt.percent(share), when_full(found) if found.kind == quota_trend.FULL_IN else ""]
@@ -94,7 +96,7 @@ def draw_findings(frames: Frames, about: About) -> Any:
     found.sort(key=lambda one: ("bad", "warn", "info").index(one[0]))
     if found:
         return html.Div([parts.finding_row(*one[:3], advice=one[3]) for one in found], className="tt-findings tt-card")
-    if (frame["state"] == quota.OK).any() and not frames["errors"]:
+    if (frame["state"] == quota.OK).any() and not frames["errors"] and frames["limits_known"]:
         return parts.notice(_("Nothing is over or near its quota."), "good")
     return None
 
@@ -164,7 +166,7 @@ def draw_table(frames: Frames, about: About) -> Any:
     ]
     lows = [min([outlooks.get((kind, area, owner), Q).low for kind in KINDS], default=math.nan) for area, owner in zip(frame["area"], frame["owner"], strict=True)]
     shown = table(frame.assign(full_in=lows), columns, sortable=len(frame) > 3, empty=N_("No storage of yours is known."))
-    return html.Div([*failures(frames["errors"], about.settings), *_no_trend(frames, about), shown])
+    return html.Div([*unread(frames), *failures(frames["errors"], about.settings), *_no_trend(frames, about), shown])
 
 
 def _no_trend(frames: Frames, about: About) -> list[Any]:

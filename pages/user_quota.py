@@ -22,7 +22,7 @@ from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.slurm.person import check
 from datasources.sources import Sources
 from pages import quota_frames
-from pages.quota_cells import failures, figure, spark, where
+from pages.quota_cells import failures, figure, spark, unread, where
 from pages.quota_frames import KINDS_OF_AREA
 from pages.user_query import PersonView
 
@@ -62,7 +62,7 @@ def draw_quotas(frames: Frames, about: About) -> Any:
         Column(key="files_used", title=N_("90 days"), kind="time", draw=lambda row: spark(row, "files", trends, TREND_DAYS), help=FILES_HELP),
     )
     shown = table(frame, columns, sortable=len(frame) > 3, empty=N_("No storage of yours is known."))
-    return html.Div([*failures(frames.get("errors", {}), about.settings), shown])
+    return html.Div([*unread(frames), *failures(frames.get("errors", {}), about.settings), shown])
 
 
 def shown_keys(settings: Settings) -> tuple[str, ...]:

@@ -39,12 +39,16 @@ def place(area: Area) -> tuple[str, str, str]:
 
 def _one(area: Area, what: str, ids: tuple[str, ...], grid: Grid, site: str) -> str:
     who, fs, fileset = place(area)
-    matchers = [matcher("fs", fs), *([matcher("fileset", fileset)] if fileset else []), matcher(who, ids) if ids else who + '!=""']
+    return _figure(who, fs, (fileset,) if fileset else (), what, ids, grid, site)
+
+
+def _figure(who: str, fs: str, filesets: tuple[str, ...], what: str, ids: tuple[str, ...], grid: Grid, site: str) -> str:
+    matchers = [matcher("fs", fs), *([matcher("fileset", filesets)] if filesets else []), matcher(who, ids) if ids else who + '!=""']
     latest = f"last_over_time({selector(metric(who, what), site, *matchers)}[{SCRAPES * grid.scrape}s])"
     # of several filesets where none is named: the largest figure
-    by = ", ".join(dict.fromkeys([who, "fs", *(["fileset"] if fileset else [])]))
+    by = ", ".join(dict.fromkeys([who, "fs", *(["fileset"] if filesets else [])]))
     found = f'label_replace(max by ({by}) ({latest}), "id", "$1", "{who}", "(.*)")'
-    return labelled(f'label_replace(max by (id, fs{", fileset" if fileset else ""}) ({found}), "who", "{who}", "", "")', what)
+    return labelled(f'label_replace(max by (id, fs{", fileset" if filesets else ""}) ({found}), "who", "{who}", "", "")', what)
 
 
 def _parts(settings: Settings, target: Target, grid: Grid, site: str, whats: tuple[str, ...]) -> list[str]:
@@ -73,6 +77,28 @@ def trend(settings: Settings) -> Batch:
     return _batch(settings, "gpfs_trend", USED, instant=False)
 
 
+def group_areas(settings: Settings) -> tuple[str, ...]:
+    """Names of the areas of groups that GPFS measures."""
+    return tuple(name for name, area in settings.storage.areas.items() if area.source == "gpfs" and area.label != "user")
+
+
+def members(settings: Settings) -> Batch:
+    """What people use where groups have their quotas: GPFS tells no group's use by person, only each person's of a place. Instant.
+
+    Levels as now(), who always user, what bytes or files. Target: users are uids, projects the filesets that are quotas themselves.
+    """
+    areas = tuple(settings.storage.areas[name] for name in group_areas(settings))
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        places = dict.fromkeys((area.fs, target.projects) if area.label == "fileset" else (area.fs, (area.fileset,) if area.fileset else ())
+                               for area in areas if target.users and (area.label != "fileset" or target.projects))  # fmt: skip
+        found = [_figure("user", fs, filesets, what, target.users, grid, site) for fs, filesets in places for what in USED]
+        return " or ".join(found) or "vector(0) < 0"
+
+    metrics = tuple(metric("user", what) for what in USED)
+    return Batch(**{**vars(_batch(settings, "gpfs_members", USED, instant=True)), "expr": expr, "metrics": metrics})
+
+
 def full(settings: Settings, share: float) -> Batch:
     """Everybody who uses at least `share` of a soft limit, at any area: what is bytes or files, and each with _limit. Instant."""
 
@@ -92,4 +118,7 @@ def full(settings: Settings, share: float) -> Batch:
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
-    return (now(settings), trend(settings), full(settings, settings.storage.near_share)) if areas_of(settings) else ()
+    if not areas_of(settings):
+        return ()
+    of_groups = (members(settings),) if group_areas(settings) else ()
+    return (now(settings), trend(settings), full(settings, settings.storage.near_share), *of_groups)

@@ -120,6 +120,31 @@ def uids_of(db: SlurmDb, name: str) -> tuple[int, ...]:
     return db.kept(("uids", name), read, TREE_SECONDS) if name else ()
 
 
+def memberships(db: SlurmDb, logins: Iterable[str]) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[int, ...]]]:
+    """({login: its accounts}, {login: the uids its jobs ran under}), as uids_of tells them. Two statements, however many logins."""
+    wanted = tuple(sorted({login for login in logins if login}))
+
+    def read() -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[int, ...]]]:
+        assoc, job = db.schema.table("assoc_table"), db.schema.table("job_table")
+        rows = [row for row in db.rows(select(assoc.c.id_assoc, assoc.c.user, assoc.c.acct, assoc.c.deleted).where(assoc.c.user.in_(wanted)))
+                if row["user"] in wanted]  # fmt: skip
+        accounts = {login: tuple(sorted({row["acct"] for row in rows if row["user"] == login and not row["deleted"]})) for login in wanted}
+        owners = {int(row["id_assoc"]): row["user"] for row in rows}
+        ends = [
+            select(job.c.id_assoc, edge(job.c.job_db_inx).label("inx")).where(job.c.id_assoc.in_(sorted(owners))).group_by(job.c.id_assoc)
+            for edge in (func.min, func.max)
+        ]
+        picked = union_all(*ends).subquery()
+        found = db.rows(select(picked.c.id_assoc, job.c.id_user).select_from(picked.join(job, job.c.job_db_inx == picked.c.inx))) if owners else []
+        uids: dict[str, set[int]] = {login: set() for login in wanted}
+        for row in found:
+            if row["id_user"] >= FIRST_PERSON:
+                uids[owners[int(row["id_assoc"])]].add(int(row["id_user"]))
+        return accounts, {login: tuple(sorted(numbers)) for login, numbers in uids.items()}
+
+    return db.kept(("memberships", wanted), read, TREE_SECONDS) if wanted else ({}, {})
+
+
 def uid_names(sources: Sources, *, viewer: Viewer, uids: Iterable[int]) -> dict[int, str]:
     """{uid: login} from the newest job of each uid; for people other than staff only their own. One statement for unknown uids.
 

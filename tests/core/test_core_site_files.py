@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SettingsError
-from core.hooks import load_hooks
+from core.hooks import given_storage, load_hooks
 from core.notices import checked_notices
 from core.settings import Settings
 from core.site_files import allocations, amount, check_allocations, check_projects, notices_of, read_yaml
@@ -56,7 +56,7 @@ def test_a_person_has_the_defaults_and_what_is_said_of_them(tmp_path: Path) -> N
     )  # fmt: skip
     assert hooks.storage_allocations("chen") == (
         {"kind": "home", "name": "chen", "bytes": 60 * GIB, "id": 1003}, {"kind": "scratch", "name": "chen", "bytes": 2e13, "id": 1003},
-        {"kind": "project", "name": "chen-own", "bytes": 1.5 * TIB, "id": 1003, "personal": True},
+        {"kind": "project", "name": "chen-own", "bytes": 1.5 * TIB, "id": 1003, "personal": True, "members": ["chen"]},
     )  # fmt: skip
 
 
@@ -64,8 +64,19 @@ def test_a_group_is_its_accounts(tmp_path: Path) -> None:
     hooks = hooks_with(written(tmp_path, ALLOCATIONS))
     found = hooks.storage_allocations("mira", ("def-curie_gpu", "rrg-x"))
     assert [one for one in found if one["name"] != "mira"] == [
-        {"kind": "project", "name": "def-curie", "bytes": 10 * TIB, "files": 5000000, "id": 7001, "title": "Curie's group"}
+        {
+            "kind": "project", "name": "def-curie", "bytes": 10 * TIB, "files": 5000000, "id": 7001, "title": "Curie's group",
+            "accounts": ["def-curie_cpu", "def-curie_gpu"],
+        }
     ]
+
+
+def test_a_broken_file_is_told_from_one_that_gives_nothing(tmp_path: Path) -> None:
+    assert given_storage(load_hooks(Settings()), "ada") == ((), True)
+    assert given_storage(hooks_with(written(tmp_path, "people: {}")), "ada") == ((), True)
+    for text in ("people: [", "people: {ada: {home: {size: much}}}", "groups: {g: {members: ada}}"):
+        assert given_storage(hooks_with(written(tmp_path, text)), "ada") == ((), False)
+    assert given_storage(hooks_with(tmp_path / "absent.yaml"), "ada") == ((), False)
 
 
 def test_a_person_called_default_is_nobody(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_uid_that_was_given_to_somebody_else_is_not_theirs_any_more(monkeypatc
 
 
 def test_another_ones_holdings_open_nothing(sources: Sources) -> None:
-    held, _given = held_by(sources, ANN, "ann")
+    held = held_by(sources, ANN, "ann").quotas
     for call in (quotas.measured, quotas.trend):
         with pytest.raises(NotFound):
             call(sources, viewer=BOB, held=held, when=WHEN)
@@ -208,6 +208,69 @@ def test_what_only_staff_read(sources: Sources) -> None:
     # without accounting a uid stays a number. 11 of bob's 10 GiB, 55 of 50 GiB and 990 of 1000 files, 120 of 100 files
     assert rows == [("project", "def-a", "over", 1.2), ("home", "1003", "over", 1.1), ("scratch", "bob", "over", 1.1)]
     assert "120 %" in said(quotas_groups.draw_full(frames, about(ADA, sources.settings)))
+
+
+def _fails(**_asked: Any) -> Any:
+    raise RuntimeError("directory is down")
+
+
+@pytest.mark.parametrize("answer", [_fails, lambda: "nonsense", lambda: None, lambda: [{"kind": "scratch"}]])
+def test_limits_nobody_can_read_are_not_no_limits(sources: Sources, answer: Callable[..., Any]) -> None:
+    """What GPFS tells itself stays judged; of the rest nothing is said to be well, and what is missing is named."""
+    given = lambda name, accounts: [{"name": name, "kind": "home", "id": 1002}, {"name": name, "kind": "scratch"}]  # noqa: E731
+    well = replace(sources, hooks=Hooks({"storage_allocations": given, "person": lambda name: ""}))
+    broken = replace(sources, hooks=Hooks({"storage_allocations": answer, "person": lambda name: ""}))
+    for source, known in ((well, True), (broken, False)):
+        frames = quotas_query.summary(source, BOB, QuotasView(id=""), WHEN)
+        assert frames["limits_known"] is known
+        table, tiles, found = (said(draw(frames, about(BOB, source.settings))) for draw in (quotas_view.draw_table, quotas_view.draw_tiles, quotas_view.draw_findings))
+        assert ("limits are not known" in table) is not known and ("its limit cannot be read" in table) is not known
+        assert ("its limit cannot be read" in tiles) is not known and ("no limit known" in table) is known
+        assert "over or near" not in found
+        for query, key in ((quotas_groups.members_query, "members"), (quotas_groups.sizes_query, "sizes")):
+            part = query(source, Viewer(name="dan"), QuotasView(id=""), WHEN)[key]
+            assert (isinstance(part, NoData) and part.why is Why.LIMITS_UNKNOWN) is not known
+    home = quotas_query.summary(replace(broken, hooks=Hooks({"storage_allocations": lambda name: [GIVEN["ann"][0], "?"]})), ANN, QuotasView(id=""), WHEN)
+    assert home["quotas"].to_dict("records")[0]["bytes_limit"] == 50 * GIB and home["quotas"]["limits_known"].tolist()[:2] == [True, False]
+    assert "Nothing is over" not in said(quotas_view.draw_findings(home, about(ANN, sources.settings)))
+    # staff: nobody is told to be well for want of limits
+    everybody = quotas_groups.full_query(broken, ADA, QuotasView(id=""), WHEN)
+    assert set(everybody["errors"]) == {"scratch", "project"} and everybody["full"]["owner"].tolist() == ["1003"]
+    assert "limits are not known" in said(quotas_groups.draw_full(everybody, about(ADA, sources.settings)))
+
+
+def test_limits_of_two_parts_are_added_for_staff_as_they_are_for_their_owner(sources: Sources) -> None:
+    told = [{"bytes": 7 * GIB}, {"bytes": 4 * GIB, "files": 5}]
+    entries = [{"name": "bob", "kind": "scratch", **one} for one in told]
+    both = replace(sources, hooks=Hooks({"storage_allocations": lambda name: entries if name == "bob" else []}))
+    own = quotas_query.summary(both, BOB, QuotasView(id=""), WHEN)["quotas"].set_index("area").loc["scratch"]
+    row = quotas_groups.full_query(both, ADA, QuotasView(id=""), WHEN)["full"].set_index("owner").loc["bob"]
+    # 11 of 11 GiB, 5 of 5 files
+    for found in (own, row):
+        assert (found["bytes_limit"], found["files_limit"], found["bytes_state"], found["files_state"]) == (11 * GIB, 5, "near", "near")
+
+
+@pytest.mark.parametrize(
+    ("told", "coordinates", "opened"),
+    [
+        ({"accounts": ["def-a_cpu", "def-a_gpu"]}, {"def-a_cpu", "def-a_gpu"}, True), ({"accounts": ["def-a_cpu", "def-a_gpu"]}, {"def-a_cpu"}, False),
+        ({"accounts": ["def-a_cpu"]}, {"def-a_cpu2", "def-a", "Def-A_cpu"}, False), ({"accounts": []}, {"def-a", ""}, False),
+        ({"accounts": "def-a"}, {"def-a", "d", "e"}, False), ({}, {"def-a"}, True), ({}, set(), False), ({"personal": True}, {"def-a"}, False),
+    ],
+)  # fmt: skip
+def test_who_coordinates_a_groups_accounts_reads_its_members(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], coordinates: set[str], opened: bool
+) -> None:
+    """All of its accounts, by their exact names; of another group in the same table names stay hidden."""
+    rows = [(7001, 1001, "ann", 5.0), (7001, 1002, "bobby", 90.0), (7002, 1003, "cathy", 5.0)]
+    found = pd.DataFrame(rows, columns=["gid", "uid", "user", "bytes"]).assign(**{name: 9.0 for name in quotas_groups.AMOUNTS if name != "bytes"})
+    monkeypatch.setattr(usage, "group_usage", lambda *_args, **_more: found)
+    given = [{"name": "def-a", "kind": "project", "id": 7001, **told}, {"name": "def-z", "kind": "project", "id": 7002, "accounts": ["def-z_cpu"]}]
+    source = replace(sources, hooks=Hooks({"storage_allocations": lambda name: given}))
+    viewer = Viewer(name="ann", coordinates=frozenset(coordinates))
+    frames = present(quotas_groups.members_query(source, viewer, QuotasView(id=""), WHEN), viewer, source.settings, QuotasView(id=""))
+    for words in (said(quotas_groups.draw_members(frames, about(viewer, source.settings))), to_csv(frames["members"])):
+        assert ("bobby" in words) is opened and "cathy" not in words and "ann" in words and "_cpu" not in words
 
 
 def test_one_source_away_leaves_the_others(sources: Sources) -> None:
