@@ -21,6 +21,7 @@ MEMORY = 32 * 1024**2  # bytes of answers in one process
 RARE_PER_SECOND, RARE_BURST = 4.0, 30.0  # answers few ask for that one process makes
 RARE_AT_ONCE, RARE_WAITING, RARE_PATIENCE = 4, 6, 2.0
 FAILED_SECONDS = 5  # an answer that says that a source failed
+FAILED_LAST = 30  # so long others still get it at once while one of those who ask waits for the source anew
 STALE = 3  # an answer is handed out for so many intervals at most, while or because no new one can be made
 GZIP = 31  # zlib's window bits for a stream with gzip's header
 
@@ -147,7 +148,7 @@ class KeptAnswers:
         try:
             answer = self.shared.get_or_make(("answer", self.about, *key), seconds, rationed) if shared else rationed()
         except Failed as failed:
-            return self._keep(key, failed.answer, FAILED_SECONDS, FAILED_SECONDS)
+            return self._keep(key, failed.answer, FAILED_SECONDS, FAILED_LAST)
         age = max(0.0, time.time() - answer.made)
         return self._keep(key, answer, max(1.0, seconds - age), max(1.0, STALE * seconds - age))
 

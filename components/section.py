@@ -252,10 +252,14 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         return done, [figure for figure, _message in drawn], [message for _figure, message in drawn], filled
 
 
-def failures(frames: Mapping[str, Any] | TurtleError | Bug) -> bool:
-    """True if something could not be read that may be there in a moment; an answer of that kind is not kept for others."""
-    found = frames.values() if isinstance(frames, Mapping) else [frames]
-    return any(isinstance(one, SourceError | Busy | Bug) for one in found)
+def failures(frames: Any) -> bool:
+    """True if something could not be read that may be there in a moment, in whole or in part (attrs "unread" of a frame, or a table of
+    errors); an answer of that kind is not kept for others."""
+    if isinstance(frames, SourceError | Busy | Bug):
+        return True
+    if isinstance(frames, pd.DataFrame):
+        return failures(frames.attrs.get("unread", {}))
+    return isinstance(frames, Mapping) and any(failures(one) for one in frames.values())
 
 
 def refusal(error: TurtleError) -> int:

@@ -39,7 +39,9 @@ def _quota(quota: Any, what: str, unit: str = "") -> str:
 def project_tiles(frames: Frames, about: About) -> Any:
     """What runs now and is used of it, beside the quota."""
     frame, quota = frames["instances"], frames["quota"]
-    notes = [parts.notice(error_sentence(one), "warn") for one in (frame, quota) if isinstance(one, TurtleError) and hasattr(one, "source")]
+    missed = [one for one in (frame, quota) if isinstance(one, TurtleError) and not not_seen(one)]
+    tone = "warn" if any(hasattr(one, "source") for one in missed) else "info"
+    notes = [parts.notice(said, tone) for said in dict.fromkeys(map(error_sentence, missed))]
     rows = frame[frame["running"]] if isinstance(frame, pd.DataFrame) else None
     found = []
     if rows is None and not_seen(frame):

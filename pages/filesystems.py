@@ -77,11 +77,19 @@ def _tile(row: dict[str, Any], key: str) -> Any:
     return parts.tile(label, used, base=base, share=row["share"], role=role_of(row["share"]), note=note)
 
 
+def missing(systems: pd.DataFrame) -> list[Any]:
+    """A sentence for file systems that cannot be shown beside the others, and why."""
+    said = [_("%(kind)s file systems are missing here: %(why)s", kind=KINDS[kind], why=error_sentence(error)) for kind, error in systems.attrs.get("unread", {}).items()]
+    if silent := systems.attrs.get("silent"):
+        said.append(_("Nothing is measured of %(names)s at the moment.", names=", ".join(silent)))
+    return [parts.notice(sentence, "warn") for sentence in said]
+
+
 def draw_tiles(frames: Frames, about: About) -> Any:
     """A tile a file system: how full it is and what it does now."""
     systems = frames["systems"]
     places = {name: f"fs_{place + 1}" for place, name in enumerate(chosen(systems))}
-    return parts.tiles(*(_tile(row, places.get((row["kind"], row["fs"]), "")) for row in systems.to_dict("records")))
+    return html.Div([*missing(systems), parts.tiles(*(_tile(row, places.get((row["kind"], row["fs"]), "")) for row in systems.to_dict("records")))])
 
 
 def _targets(row: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from components.needs import needs_of
 from components.records import About, Block, Frames, Need, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence
-from core.errors import TurtleError
+from core.errors import SourceError, TurtleError
 from core.subjects import CLUSTER
 from core.units import share
 from core.viewer import PUBLIC_PAGES
@@ -60,7 +60,9 @@ def draw_tiles(frames: Frames, about: About) -> Any:
         depth = _last(sdiag, "slurm_scheduler_backfill_last_depth_cycle")
         note = _("%(count)s jobs looked at", count=text.number(depth)) if depth is not None else ""
         shown.append(parts.tile(_("Backfill cycle"), text.duration(backfill), note=note))
-    return parts.tiles(*shown)
+    missed = [one for one, drawn in ((now, known), (sdiag, main)) if isinstance(one, TurtleError) and drawn is None]
+    notes = [parts.notice(error_sentence(error), "warn" if isinstance(error, SourceError) else "info") for error in missed]
+    return html.Div([*notes, parts.tiles(*shown)])
 
 
 def draw_pending(frames: Frames, about: About) -> Any:

@@ -166,6 +166,8 @@ def _free_cell(row: dict[str, Any]) -> Any:
 
 
 def _reserved_note(frames: Frames, now: ClusterNow, about: About) -> Any:
+    if not now.reservations_known:
+        return html.P(_("Reservations cannot be read: some of what is free here may be reserved."), className="tt-narrow-note")
     count = len(now.reserved_cores)
     if not count:
         return None
@@ -193,7 +195,9 @@ def draw_free(frames: Frames, about: About) -> Any:
         Column(key="use", title=N_("In use"), kind="bar", help=N_("Allocated to jobs"), role=lambda value: "bad" if value >= 0.995 else "used"),
     ]
     shown = [column for column in columns if column.key != "away" or frame["away"].sum() > 0]
-    return html.Div([table(frame, shown, filtered=False), _reserved_note(frames, now, about)])
+    kinds = frames["kinds"]
+    untold = html.P(_("Types of nodes cannot be told apart: %(why)s", why=error_sentence(kinds)), className="tt-narrow-note") if isinstance(kinds, TurtleError) else None
+    return html.Div([table(frame, shown, filtered=False), untold, _reserved_note(frames, now, about)])
 
 
 def _jobs(row: dict[str, Any]) -> Any:

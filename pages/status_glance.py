@@ -22,7 +22,7 @@ from core.viewer import PUBLIC, PUBLIC_STATUS, Viewer
 from datasources.prometheus.fs_frames import file_systems_now
 from datasources.prometheus.host_frames import BUSY, IN_USE, QUIET, SILENT, hosts_now
 from datasources.sources import Sources
-from pages.filesystems import health, role_of
+from pages.filesystems import health, missing, role_of
 
 WORDS = {QUIET: (N_("quiet"), "good"), IN_USE: (N_("in use"), "info"), BUSY: (N_("busy"), "warn"), SILENT: (N_("no answer"), "bad")}
 
@@ -56,7 +56,9 @@ def glance_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeR
     )
     rows = _host_rows(found["logins"], places.login_nodes, _("login")) + _host_rows(found["transfers"], places.transfer_nodes, _("transfer"))
     failed = next((found[key] for key in ("logins", "transfers") if isinstance(found[key], TurtleError)), None)
-    return {"systems": found["systems"], "hosts": failed if failed is not None and not rows else pd.DataFrame(rows)}
+    hosts = pd.DataFrame(rows)
+    hosts.attrs = {"unread": {key: found[key] for key in ("logins", "transfers") if isinstance(found[key], TurtleError)}}
+    return {"systems": found["systems"], "hosts": failed if failed is not None and not rows else hosts}
 
 
 def shown(settings: Settings) -> bool:
@@ -93,7 +95,7 @@ def draw_systems(frames: Frames, about: About) -> Any:
         Column(key="unhealthy", title=N_("Targets"), draw=_health, help=N_("Whether its storage targets are well")),
     )
     body = table(frame, columns, empty=N_("No file system is measured."), filtered=False)
-    return html.Div([body, _more(about, _("All of the file systems"), "/filesystems")])
+    return html.Div([*missing(frame), body, _more(about, _("All of the file systems"), "/filesystems")])
 
 
 def _host_rows(frame: Any, named: Mapping[str, Host], kind: str) -> list[dict[str, Any]]:
@@ -126,7 +128,9 @@ def draw_hosts(frames: Frames, about: About) -> Any:
     )
     pages = ((_("Login nodes"), "/logins", places.login_nodes), (_("Transfer nodes"), "/transfers", places.transfer_nodes))
     ways = [_more(about, said, path) for said, path, have in pages if have]
-    return html.Div([table(frame, columns, filtered=len(frame) > 12), html.Div(ways, className="tt-ways")])
+    named = {"logins": _("Login nodes"), "transfers": _("Transfer nodes")}
+    unread = [parts.notice(f"{named[key]}: {error_sentence(error)}", "warn") for key, error in frame.attrs.get("unread", {}).items()]
+    return html.Div([*unread, table(frame, columns, filtered=len(frame) > 12), html.Div(ways, className="tt-ways")])
 
 
 HELP_SYSTEMS = N_("Bytes read and written a second over the last minutes, and how full each is.")

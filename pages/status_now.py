@@ -182,5 +182,6 @@ def _nodes_tile(now: ClusterNow) -> Any:
         (drained, "waste", _("%(count)s drained", count=text.number(drained))),
         (down, "bad", _("%(count)s down", count=text.number(down))),
     ]
-    note = " · ".join(said for count, _role, said in pieces if count)
+    unknown = [] if now.reservations_known else [_("reserved: not known")]
+    note = " · ".join([*(said for count, _role, said in pieces if count), *unknown])
     return parts.tile(_("Nodes"), text.number(up), base=_("of %(whole)s up", whole=text.number(whole)), note=note, extra=parts.segments(pieces))

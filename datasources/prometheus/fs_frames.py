@@ -37,9 +37,15 @@ def both(found: dict[str, pd.DataFrame | TurtleError], lustre: Batch, gpfs: Batc
     if there:
         return there
     errors = [frame for _kind, frame in frames if isinstance(frame, TurtleError)]
-    # an exporter that is not installed says less than one that is and cannot be read
+    # an exporter that is not installed says less than one that is and cannot be read, or tells nothing
     errors.sort(key=lambda error: isinstance(error, NoData))
-    raise errors[0] if errors and (len(errors) == 2 or not isinstance(errors[0], NoData)) else NoData(Why.NO_DATA, "file systems")
+    raise errors[0] if errors and (len(errors) == 2 or not isinstance(errors[0], NoData)) else NoData(Why.METRIC_ABSENT, "file systems")
+
+
+def unread(found: dict[str, pd.DataFrame | TurtleError], lustre: Batch, gpfs: Batch) -> dict[str, TurtleError]:
+    """{kind: error} of an exporter that could not be read; one that is not installed is not missed."""
+    answers = {LUSTRE: found[lustre.key], GPFS: found[gpfs.key]}
+    return {kind: answer for kind, answer in answers.items() if isinstance(answer, TurtleError) and not isinstance(answer, NoData)}
 
 
 def file_systems_now(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -48,7 +54,7 @@ def file_systems_now(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tu
     File systems, one row each (Lustre first; in the order of the settings, else by name): fs, kind (lustre, gpfs), fullest (target)
     str; read, written (bytes/s), ops (metadata operations/s; GPFS: operations/s), size, avail, used (bytes), files, files_used
     (inodes), targets (that answer), known (that answered within six hours), unhealthy, and the shares share, files_share,
-    fullest_share, emptiest_share float64, NaN unknown.
+    fullest_share, emptiest_share float64, NaN unknown. attrs unread: see unread(); silent: those the settings name of which nothing is told.
     Targets: fs, target, kind (ost, mdt) str; size, used (bytes of an OST, inodes of an MDT), share, healthy (1, 0) float64.
     Raises the error that stands for them where neither exporter gave anything. Open to everybody: only servers are asked.
     """
@@ -65,8 +71,12 @@ def file_systems_now(sources: Sources, *, viewer: Viewer, when: TimeRange) -> tu
     # in the order of the settings, where they name them
     places = {name: place for place, name in enumerate(sources.settings.metrics.lustre_file_systems)}
     rows.sort(key=lambda row: (row["kind"] != LUSTRE, places.get(row["fs"], len(places)), row["fs"]))
-    frame = pd.DataFrame(rows, columns=[*texts, *NUMBERS])
-    return frame.astype({**dict.fromkeys(texts, "str"), **dict.fromkeys(NUMBERS, "float64")}), targets
+    frame = pd.DataFrame(rows, columns=[*texts, *NUMBERS]).astype({**dict.fromkeys(texts, "str"), **dict.fromkeys(NUMBERS, "float64")})
+    missing = unread(found, lustre, gpfs)
+    told = set(frame["fs"][frame["kind"] == LUSTRE])
+    asked = LUSTRE not in missing and sources.settings.exporter(lustre.exporter).installed
+    frame.attrs = {"unread": missing, "silent": [name for name in places if name not in told] if asked else []}
+    return frame, targets
 
 
 def lustre_targets(frame: pd.DataFrame) -> pd.DataFrame:

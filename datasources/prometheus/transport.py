@@ -21,6 +21,8 @@ from core.settings import Prometheus as Settings
 CONNECT_SECONDS = 3.0
 MAX_BYTES = 256 * 1024**2  # more than a chart can ever use, and what one worker can hold
 CHUNK = 1 << 18
+SILENT_AFTER = 3  # questions in a row without a word after which the server counts as silent
+PATIENCE = 1.0  # seconds a question waits for the one that tries a silent server
 NAME = "prometheus"
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,46 @@ def session(settings: Settings) -> requests.Session:
     return made
 
 
+class Silence:
+    """Whether the server keeps silent. While it does one question at a time tries it, the others fail within a second: a server that
+    takes questions and never answers would otherwise hold every thread of the portal."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Condition()
+        self._unanswered, self._trying, self._said = 0, False, SourceSlow
+
+    def begin(self) -> bool:
+        """True if this question tries a silent server, False if the server answers; raises what the last questions met."""
+        with self._lock:
+            if self._unanswered < SILENT_AFTER:
+                return False
+            if not self._trying:
+                self._trying = True
+                return True
+            self._lock.wait_for(lambda: not self._trying or self._unanswered < SILENT_AFTER, PATIENCE)
+            if self._unanswered >= SILENT_AFTER:
+                raise self._said(NAME, "silent at the last questions")
+            return False
+
+    def answered(self) -> None:
+        """The server said something."""
+        if self._unanswered:
+            with self._lock:
+                self._unanswered = 0
+                self._lock.notify_all()
+
+    def kept(self, error: type[SourceError]) -> None:
+        """It said nothing before the deadline, or did not even take the question."""
+        with self._lock:
+            self._unanswered, self._said = self._unanswered + 1, error
+
+    def end(self) -> None:
+        """The question that tried is over."""
+        with self._lock:
+            self._trying = False
+            self._lock.notify_all()
+
+
 class Transport:
     """Sends one request, tries a second time after a 5xx or a broken connection, never beyond the deadline."""
 
@@ -70,9 +112,18 @@ class Transport:
         self.http = http
         self.seconds = settings.timeout_seconds
         self._slots = threading.BoundedSemaphore(settings.connections)
+        self._silence = Silence()
 
     def send(self, path: str, params: dict[str, object], *, get: bool = False) -> bytes:
         """The body of a 200 answer; raises SourceDown, SourceSlow, SourceRefused or SourceBroken."""
+        tries = self._silence.begin()
+        try:
+            return self._in_turn(path, params, get)
+        finally:
+            if tries:
+                self._silence.end()
+
+    def _in_turn(self, path: str, params: dict[str, object], get: bool) -> bytes:
         deadline = time.monotonic() + self.seconds
         if not self._slots.acquire(timeout=self.seconds):
             raise SourceSlow(NAME, f"{path}: all connections are busy")
@@ -108,11 +159,13 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
+            self._silence.answered()
             with response:
                 body = _body(response, deadline)
         except requests.Timeout as error:
-            connecting = isinstance(error, requests.ConnectTimeout)
-            raise (SourceDown if connecting else SourceSlow)(NAME, f"{path}: {error}") from error
+            said = SourceDown if isinstance(error, requests.ConnectTimeout) else SourceSlow
+            self._silence.kept(said)
+            raise said(NAME, f"{path}: {error}") from error
         except (TimeoutError, ReadTimeoutError) as error:
             raise SourceSlow(NAME, f"{path}: no answer within {self.seconds:g} s") from error
         except (requests.RequestException, http.client.HTTPException, HTTPError, OSError) as error:

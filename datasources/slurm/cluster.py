@@ -9,13 +9,14 @@ from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 
+from core.errors import SourceRefused
 from core.viewer import Viewer, only_self, only_staff
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
 from datasources.slurm.ownership import database
 from datasources.slurm.people import uids_of
 from datasources.slurm.records import Run
-from datasources.slurm.reserved import Reservation, capacities, reservations_now
+from datasources.slurm.reserved import Reservation, capacities, readable, reservations_now
 from datasources.slurm.states import BASE, PENDING, RUNNING, SUSPENDED
 from datasources.slurm.tres import MIB, gpus, tres
 from datasources.slurm.unfinished import tasks_of, unfinished
@@ -56,7 +57,7 @@ class ClusterNow:
 
     `out` is all of the nodes that are down or drained, `out_held` what jobs still hold there (a draining node); `reserved` is what
     nobody holds of what reservations keep on nodes in service, `reserved_nodes` the nodes they keep whole, `reserved_cores` idle
-    reserved cores of each node.
+    reserved cores of each node. reservations_known: False where accounting does not let them be read.
     """
 
     configured: Amount
@@ -72,6 +73,7 @@ class ClusterNow:
     reserved: Amount = field(default_factory=Amount)
     reserved_nodes: tuple[str, ...] = ()
     reserved_cores: Mapping[str, float] = field(default_factory=dict)
+    reservations_known: bool = True
 
     def free_gpus(self) -> dict[str, int]:
         """{GRES type: configured − allocated − on nodes out of service − on reserved nodes}, never below 0; what is held there counts once."""
@@ -159,10 +161,18 @@ def _kept(one: Reservation, nodes: tuple[str, ...], held: list[Any], sizes: Mapp
     return _Kept(idle=idle, nodes=nodes, whole=False)
 
 
-def _reserved(sources: Sources, viewer: Viewer, held: list[Any], in_service: Collection[str]) -> dict[str, Any]:
+def _booked(sources: Sources, viewer: Viewer) -> tuple[Reservation, ...] | None:
+    """The reservations that run, None where they may not be read: the cluster is told of without them."""
+    try:
+        return reservations_now(sources, viewer=viewer) if readable(sources) else None
+    except SourceRefused:
+        return None
+
+
+def _reserved(sources: Sources, booked: tuple[Reservation, ...], held: list[Any], in_service: Collection[str]) -> dict[str, Any]:
     """The fields reserved, reserved_nodes and reserved_cores of ClusterNow; a node of several reservations counts for the first of them."""
     names, total, seen = database(sources).tres_names(), Amount(), set[str]()
-    found = [(one, tuple(node for node in one.nodes if node in in_service)) for one in reservations_now(sources, viewer=viewer)]
+    found = [(one, tuple(node for node in one.nodes if node in in_service)) for one in booked]
     sizes = capacities(sources, {node for _one, nodes in found for node in nodes})
     whole, cores = [], {}
     for one, nodes in found:
@@ -204,13 +214,13 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
     out.nodes = len(away)
     job = db.schema.table("job_table").c
     use = _use(db.rows(_by_state(job)), names)
-    booked = {node for one in reservations_now(sources, viewer=viewer) for node in one.nodes}
+    booked = _booked(sources, viewer)
     held = list(db.rows(db.schema.on_key(_placed(job), "rollup2"))) if away or booked else []
     return ClusterNow(
         configured=configured, allocated=use.held, out=out, hosts=nodes,
         down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained) - set(down))),
         running=use.running, suspended=use.suspended, pending=use.pending,
-        out_held=held_on(held, away, names), **_reserved(sources, viewer, held, set(nodes) - away),
+        out_held=held_on(held, away, names), **_reserved(sources, booked or (), held, set(nodes) - away), reservations_known=booked is not None,
     )  # fmt: skip
 
 

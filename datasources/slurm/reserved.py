@@ -31,13 +31,18 @@ class Reservation:
     name: str = ""
 
 
+def readable(sources: Sources) -> bool:
+    """False where the table of reservations is not there or not granted: then nobody knows what is reserved."""
+    return database(sources).schema.has("resv_table", *NEEDED)
+
+
 def reservations_now(sources: Sources, *, viewer: Viewer) -> tuple[Reservation, ...]:
     """Reservations with nodes that have begun and not ended, by start; one statement on the table's key every 20 s.
 
     Names are those of courses, projects and people: they are left out for all but staff.
     """
     db = database(sources)
-    if not db.schema.has("resv_table", *NEEDED):
+    if not readable(sources):
         return ()
     now = int(sources.clock())
 

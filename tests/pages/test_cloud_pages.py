@@ -175,6 +175,14 @@ def test_tiles_of_a_project() -> None:
     assert said(cloud_parts.project_tiles({"instances": NoData(Why.NO_DATA), "quota": quota}, about())).startswith("Machines running 0")
 
 
+@pytest.mark.parametrize("failed", [NoData(Why.NOT_CONFIGURED, "libvirtd_exporter"), SourceDown("prometheus")])
+def test_tiles_of_a_project_say_why_there_are_none(failed: Exception) -> None:
+    words = "does not collect" if isinstance(failed, NoData) else "cannot be reached"
+    for frames in ({"instances": failed, "quota": failed}, {"instances": failed, "quota": {"object": 10.0 * GIB, "object_used": 1.0 * GIB}}):
+        assert said(cloud_parts.project_tiles(frames, about())).count(words) == 1
+    assert words in said(cloud_parts.project_tiles({"instances": instances_of({}), "quota": failed}, about()))
+
+
 def test_findings_say_what_could_not_be_judged() -> None:
     for judged, words in (
         ({"findings": [], "young": [], "running": 0}, "No machine runs now"), ({"findings": [], "young": ["web"], "running": 1}, "none is yet"),

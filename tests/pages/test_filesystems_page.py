@@ -154,6 +154,19 @@ def test_a_month_is_shown_of_space_unless_more_is_asked() -> None:
     assert filesystems_query.trend_span(long) == long
 
 
+def test_what_cannot_be_read_beside_the_others_is_told() -> None:
+    """One exporter answers, the other fails; a file system of the settings that nobody measures. One that is not installed is not missed."""
+    systems, targets = lustre(s={"s-OST0000": (10, 5, 1)})
+    assert "missing" not in said(systems, targets)
+    systems.attrs = {"unread": {"gpfs": SourceDown("prometheus")}, "silent": ["project"]}
+    words = said(systems, targets)
+    assert "GPFS file systems are missing here: The metrics server cannot be reached" in words and "Nothing is measured of project" in words
+    batches = fs_batches.lustre_now(Settings()), fs_batches.gpfs_now(Settings())
+    answers = {batches[0].key: systems, batches[1].key: SourceDown("prometheus")}
+    assert list(fs_frames.unread(answers, *batches)) == ["gpfs"]
+    assert fs_frames.unread(answers | {batches[1].key: NoData(Why.NOT_CONFIGURED, "gpfs_exporter")}, *batches) == {}
+
+
 @pytest.mark.parametrize(
     ("first", "second", "said_"),
     [

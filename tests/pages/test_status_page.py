@@ -16,7 +16,7 @@ from core.subjects import CLUSTER
 from core.timerange import TimeRange
 from core.viewer import PUBLIC
 from datasources.slurm.cluster import Amount, ClusterNow
-from pages import status_free, status_glance, status_now
+from pages import scheduler, status_free, status_glance, status_now
 from tests.pages.test_jobs_pages import texts
 
 GIB, NOW, DAY = 1024**3, 1_795_000_000, 86_400
@@ -90,6 +90,40 @@ def test_free_by_type_of_node() -> None:
     assert [(row["unit"], row["free"], row["whole"]) for row in rows] == [("cores", 256, 304), ("cores", 6, 16), ("GPUs", 2, 6)]
 
 
+def free(**frames: Any) -> str:
+    """What the card of free nodes says."""
+    now = frames.get("now", cluster())
+    kinds = frames.get("kinds", pd.DataFrame(columns=list(status_free.KIND_COLUMNS)))
+    rows = pd.DataFrame(status_free.free_rows(now, kinds, Settings()))
+    return texts(status_free.draw_free({"now": now, "kinds": kinds, "free": rows, "reserved": ()}, ABOUT))
+
+
+@pytest.mark.parametrize("failed", [SourceDown("prometheus"), NoData(Why.NOT_CONFIGURED, "node_exporter")])
+def test_why_types_of_nodes_are_not_told_apart(failed: Exception) -> None:
+    said = free(kinds=failed)
+    assert "All nodes" in said and "cannot be told apart" in said
+    assert ("cannot be reached" if isinstance(failed, SourceDown) else "does not collect") in said
+    assert "told apart" not in free()
+
+
+def test_what_may_not_be_read_of_reservations_is_not_called_nothing() -> None:
+    unknown = cluster(reservations_known=False)
+    assert "Reservations cannot be read" in free(now=unknown) and "Reservations" not in free()
+    tiles = {"cluster": SERIES, "heard": float(NOW)}
+    assert "reserved: not known" in texts(status_now.draw_tiles({"now": unknown, **tiles}, ABOUT))
+    assert "not known" not in texts(status_now.draw_tiles({"now": cluster(), **tiles}, ABOUT))
+
+
+def test_the_scheduler_s_tiles_say_why_some_are_missing() -> None:
+    cycles = series(slurm_scheduler_last_cycle=30_000.0)
+    for frames, words in (
+        ({"now": DOWN, "sdiag": cycles}, "cannot be reached"), ({"now": cluster(), "sdiag": NoData(Why.NOT_CONFIGURED, "slurm_exporter")}, "does not collect"),
+    ):  # fmt: skip
+        said = texts(scheduler.draw_tiles(frames, ABOUT))
+        assert words in said and ("Jobs running" in said or "Scheduling cycle" in said)
+    assert "cannot" not in texts(scheduler.draw_tiles({"now": cluster(), "sdiag": cycles}, ABOUT))
+
+
 def test_of_few_jobs_no_wait_is_told() -> None:
     counts = pd.DataFrame([("cpu", 3, 5), ("gpu", 3, 4)], columns=["partition", "bucket", "jobs"])
     found = status_free.waits_table(counts).set_index("partition")
@@ -102,3 +136,10 @@ def test_at_a_glance_says_why_there_is_nothing(failed: Exception) -> None:
     frames = {"systems": failed, "hosts": failed}
     assert texts(status_glance.draw_systems(frames, ABOUT)) and texts(status_glance.draw_hosts(frames, ABOUT))
     assert "name no login or transfer nodes" in texts(status_glance.draw_hosts({"hosts": pd.DataFrame()}, ABOUT))
+
+
+def test_at_a_glance_says_what_is_missing_beside_what_is_there() -> None:
+    hosts = pd.DataFrame([{"host": "l1", "title": "Login 1", "kind": "login", "state": "quiet", "load_per_core": 0.1, "memory_share": 0.2}])
+    hosts.attrs["unread"] = {"transfers": SourceDown("prometheus")}
+    said = texts(status_glance.draw_hosts({"hosts": hosts}, ABOUT))
+    assert "Login 1" in said and "Transfer nodes: The metrics server cannot be reached" in said

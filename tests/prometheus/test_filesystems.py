@@ -117,6 +117,12 @@ def test_bandwidth_and_metadata_with_rules_and_without(sources: Sources) -> None
     assert row[["read", "written", "ops"]].tolist() == pytest.approx([40, 8, 7])  # 10 + 30; 8; open 5 + close 2
 
 
+def test_one_of_the_settings_that_nobody_measures_is_told(sources: Sources) -> None:
+    systems = fs_frames.file_systems_now(_changed(sources, lustre_file_systems=("alpha", "gone")), viewer=PUBLIC, when=WHEN)[0]
+    assert systems.attrs == {"unread": {}, "silent": ["gone"]}
+    assert fs_frames.file_systems_now(sources, viewer=PUBLIC, when=WHEN)[0].attrs == {"unread": {}, "silent": []}
+
+
 def test_over_time_no_counter_leaps(sources: Sources) -> None:
     batch = fs_batches.lustre_rates(sources.settings)
     frame = fetch(sources, (batch,), Target(), WHEN, viewer=PUBLIC)[batch.key]

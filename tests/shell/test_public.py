@@ -11,13 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
+import pandas as pd
 import pytest
 
 import app as portal
 from components import kept_answers, public
 from components.kept_answers import Answer, Failed, KeptAnswers, Ration
 from components.records import Need
-from core.errors import Busy, SourceDown
+from components.section import failures
+from core.errors import Busy, NoData, SourceDown, SourceSlow, Why
 from core.viewer import ANYONE, PUBLIC, Viewer
 from datasources.cache import Cache
 from tests.shell import fakes
@@ -325,6 +327,47 @@ def test_memory_is_bounded(kept: KeptAnswers, monkeypatch: pytest.MonkeyPatch) -
         kept.get((number,), 30, lambda: Answer((b"x" * 1000,)), shared=False)
     assert len(kept._held) == 10 and kept._bytes == 10_000
     assert [key[0] for key in kept._held] == list(range(90, 100))
+
+
+def test_while_a_source_that_fails_is_tried_anew_the_others_do_not_wait(kept: KeptAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> Answer:
+        raise Failed(Answer((b"bad",)))
+
+    kept.get(("k",), 30, failing)
+    later = time.monotonic() + kept_answers.FAILED_SECONDS + 0.1
+    monkeypatch.setattr(kept_answers.time, "monotonic", lambda: later)
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> Answer:
+        begun.set()
+        go.wait(5)
+        return Answer((b"good",))
+
+    with ThreadPoolExecutor(1) as threads:
+        maker = threads.submit(kept.get, ("k",), 30, slow)
+        assert begun.wait(5)
+        assert kept.get(("k",), 30, lambda: pytest.fail("asked twice")).answer.parts == (b"bad",)
+        go.set()
+        assert maker.result().answer.parts == (b"good",)
+    assert kept.get(("k",), 30, lambda: pytest.fail("made again")).answer.parts == (b"good",)
+
+
+@pytest.mark.parametrize(
+    ("frames", "failed"),
+    [
+        (SourceDown("prometheus"), True), ({"a": SourceDown("slurm"), "b": 1}, True), ({"errors": {"home": SourceDown("robinhood")}}, True),
+        ({"a": NoData(Why.NOT_CONFIGURED, "gpfs_exporter")}, False), ({"a": {"b": [1]}}, False), (NoData(Why.NO_DATA), False),
+    ],
+)  # fmt: skip
+def test_what_failed_in_part_is_not_kept_either(frames: Any, failed: bool) -> None:
+    assert failures(frames) is failed
+
+
+def test_a_table_of_which_a_part_could_not_be_read_is_not_kept() -> None:
+    frame = pd.DataFrame({"fs": ["home"]})
+    assert not failures({"systems": frame})
+    frame.attrs["unread"] = {"lustre": SourceSlow("prometheus")}
+    assert failures({"systems": frame})
 
 
 def test_an_answer_with_failures_is_not_shared(kept: KeptAnswers) -> None:

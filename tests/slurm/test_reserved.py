@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.errors import SourceRefused
 from core.viewer import PUBLIC, Viewer
+from datasources.slurm import cluster
 from datasources.slurm.cluster import cluster_now
 from datasources.slurm.reserved import reservations_now
 from datasources.sources import Sources
@@ -52,3 +54,17 @@ def test_without_the_table_nothing_is_reserved(changed: Accounting) -> None:
     changed.execute("drop table alpha_resv_table")
     now = cluster_now(changed.sources(), viewer=PUBLIC)
     assert (now.reserved.cores, now.free_cores) == (0, 448 - 44 - 64)
+    assert now.reservations_known is False, "what nobody can read is not nothing"
+
+
+def test_with_the_table_what_is_reserved_is_known(changed: Accounting) -> None:
+    assert cluster_now(changed.sources(), viewer=PUBLIC).reservations_known is True
+
+
+def test_a_table_that_is_refused_takes_the_cluster_not_along(changed: Accounting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_args: object, **_named: object) -> None:
+        raise SourceRefused("slurm", "SELECT command denied")
+
+    monkeypatch.setattr(cluster, "reservations_now", refused)
+    now = cluster_now(changed.sources(), viewer=PUBLIC)
+    assert now.configured.cores == 448 and now.reservations_known is False
