@@ -63,6 +63,18 @@ def use_of_members(sources: Sources, *, viewer: Viewer, held: Sequence[Holding],
     return _frame(rows)
 
 
+def logins_of(sources: Sources, *, viewer: Viewer, held: Sequence[Holding]) -> dict[int, str]:
+    """{uid: login} of the members of the groups behind these holdings, for what accounting does not tell: who never ran a job has the hook's id.
+
+    Raises NotFound unless every holding was asked for by the viewer, or the viewer is staff; SourceError.
+    """
+    check_held(viewer, held)
+    logins = {login for found in _logins(sources, held).values() for login in found}
+    # the person whose page it is, too: a hook need not name who is in a group
+    asked = tuple(sorted(logins | {one.person for one in held if one.person}))
+    return {member.uid: login for login, member in _people(sources, asked).items()}
+
+
 def _frame(rows: list[tuple]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"uid": "int64", "bytes": "float64", "files": "float64", "several": "bool"})
 

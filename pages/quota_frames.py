@@ -50,6 +50,9 @@ def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int
         return {"quotas": failed, "trends": {}, "outlooks": {}, "errors": {}, "trend_errors": {}, "limits_known": whole}
     frame = table_of(held, given, now, sources.settings.storage.near_share)
     accounts = accounts_of(sources, viewer, name)
+    if not whole:
+        # names that accounts alone suggest are no groups' unless something is measured under them
+        frame = frame[(frame["label"] == "user") | frame[["bytes_used", "files_used"]].notna().any(axis=1)].reset_index(drop=True)
     # GPFS tells its limits itself
     frame["limits_known"] = [whole or (area, owner) in now.limits for area, owner in zip(frame["area"], frame["owner"], strict=True)]
     frame["is_account"] = [owner in accounts for owner in frame["owner"]]
@@ -104,7 +107,7 @@ def outlooks_of(frame: pd.DataFrame, series: Mapping[tuple[str, str, str], pd.Se
 def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: TimeRange) -> Frames:
     """Frames bytes and files of one area ("" for those with other names), one column (levels area, owner) a quota; attrs step, unit,
     limits {column: limit or NaN}, from and to (UTC s)."""
-    held, given, _whole = held_by(sources, viewer, name)
+    held, given, whole = held_by(sources, viewer, name)
     mine = [one for one in held if one.area == area or (not area and one.area not in KINDS_OF_AREA)]
     calls = {"trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=span)}
     if any(one.source == "gpfs" for one in mine):
@@ -118,7 +121,11 @@ def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: Time
     if mine and len(errors) == len(mine):
         return dict.fromkeys(KINDS, errors[0])
     now = found["now"] if isinstance(found.get("now"), Measured) else Measured()
-    return {kind: _wide(kind, mine, trend, allowed(given, now), span) for kind in KINDS}
+    found = {kind: _wide(kind, mine, trend, allowed(given, now), span) for kind in KINDS}
+    if whole or all(one.label == "user" for one in mine):
+        return found
+    # of a group that is not known nothing can be found
+    return {kind: NoData(Why.LIMITS_UNKNOWN) if isinstance(frame, NoData) else frame for kind, frame in found.items()}
 
 
 def _wide(kind: str, mine: Sequence[Holding], trend: Trend, limits: Mapping[Any, Any], span: TimeRange) -> pd.DataFrame | NoData:

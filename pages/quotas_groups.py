@@ -95,6 +95,9 @@ def members_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: T
             frame = _with_share(frame[frame["area"] == area], "owner")
             return frame.assign(**dict.fromkeys(AMOUNTS[2:], np.nan))
         frame = usage.shown(_with_share(usage.group_usage(sources, viewer=viewer, area=area, held=mine), "gid"))
+        if (frame["user"] == "").any():
+            told = quota_members.logins_of(sources, viewer=viewer, held=mine)
+            frame["user"] = [user or told.get(uid, "") for user, uid in zip(frame["user"], frame["uid"], strict=True)]
         return frame.assign(owner=[names[(area, gid)] for gid in frame["gid"]], several=False)
 
     frames, errors = _by_area(sources, [area for area in member_areas(sources.settings) if any(one.area == area for one in held)], read)

@@ -100,16 +100,15 @@ def members(settings: Settings) -> Batch:
 
 
 def full(settings: Settings, share: float) -> Batch:
-    """Everybody who uses at least `share` of a soft limit, at any area: what is bytes or files, and each with _limit. Instant."""
+    """Bytes and files, and each with _limit, of everybody who uses at least `share` of either soft limit, at any area. Instant."""
 
     def expr(target: Target, grid: Grid, site: str) -> str:
         found = []
         for area in {place(area): area for area in areas_of(settings)}.values():
-            for what in USED:
-                used, limit = (_one(area, one, (), grid, site) for one in (what, f"{what}_limit"))
-                # a comparison with on() drops the label what: "and" keeps it
-                beyond = f"({used} >= on (who, id, fs, fileset) ({limit} > 0) * {share:g})"
-                found += [f"{one} and on (who, id, fs, fileset) {beyond}" for one in (used, limit)]
+            figures = {what: _one(area, what, (), grid, site) for kind in USED for what in (kind, f"{kind}_limit")}
+            beyond = " or ".join(f"({figures[kind]} >= on (who, id, fs, fileset) ({figures[f'{kind}_limit']} > 0) * {share:g})" for kind in USED)
+            # a comparison with on() drops the label what: "and" keeps it
+            found += [f"{figure} and on (who, id, fs, fileset) ({beyond})" for figure in figures.values()]
         return " or ".join(f"({one})" for one in found) or "vector(0) < 0"
 
     batch = _batch(settings, "gpfs_full", (*USED, *(f"{what}_limit" for what in USED)), instant=True)

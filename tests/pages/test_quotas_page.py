@@ -180,8 +180,9 @@ def test_another_ones_holdings_open_nothing(sources: Sources) -> None:
 
 @pytest.mark.parametrize("policy", ["hidden", "initials", "names"])
 def test_members_of_a_group_are_named_as_the_site_says(sources: Sources, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
-    """In the table, in the sentence about the largest one, and in the file; a uid nobody can name is somebody's, too."""
-    rows = [(7001, 1001, "ann", 5.0), (7001, 1002, "bob", 90.0), (7001, 1003, "cat", 5.0), (7001, 1099, "", 3.0), (7001, 0, "root", 99.0)]
+    """In the table, in the sentence about the largest one, and in the file; a uid nobody can name is somebody's, too. ann never ran a job: the
+    hook tells her uid."""
+    rows = [(7001, 1001, "", 5.0), (7001, 1002, "bob", 90.0), (7001, 1003, "cat", 5.0), (7001, 1099, "", 3.0), (7001, 0, "root", 99.0)]
     found = pd.DataFrame(rows, columns=["gid", "uid", "user", "bytes"]).assign(**{name: 9.0 for name in quotas_groups.AMOUNTS if name != "bytes"})
     monkeypatch.setattr(usage, "group_usage", lambda *_args, **_more: found)
     settings = sources.settings.model_copy(update={"site": sources.settings.site.model_copy(update={"names": policy})})
@@ -207,7 +208,11 @@ def test_what_only_staff_read(sources: Sources) -> None:
     rows = [(row["area"], row["owner"], row["state"], round(row["share"], 3)) for row in frames["full"].to_dict("records")]
     # without accounting a uid stays a number. 11 of bob's 10 GiB, 55 of 50 GiB and 990 of 1000 files, 120 of 100 files
     assert rows == [("project", "def-a", "over", 1.2), ("home", "1003", "over", 1.1), ("scratch", "bob", "over", 1.1)]
-    assert "120 %" in said(quotas_groups.draw_full(frames, about(ADA, sources.settings)))
+    # who is over in space is told with the files, too: 990 of 1000
+    home = frames["full"].set_index("owner").loc["1003"]
+    assert (home["files_used"], home["files_limit"], home["files_state"]) == (990, 1000, "near")
+    drawn = said(quotas_groups.draw_full(frames, about(ADA, sources.settings)))
+    assert "120 %" in drawn and "Not measured" not in drawn.split("scratch")[0]
 
 
 def _fails(**_asked: Any) -> Any:
@@ -233,6 +238,12 @@ def test_limits_nobody_can_read_are_not_no_limits(sources: Sources, answer: Call
     home = quotas_query.summary(replace(broken, hooks=Hooks({"storage_allocations": lambda name: [GIVEN["ann"][0], "?"]})), ANN, QuotasView(id=""), WHEN)
     assert home["quotas"].to_dict("records")[0]["bytes_limit"] == 50 * GIB and home["quotas"]["limits_known"].tolist()[:2] == [True, False]
     assert "Nothing is over" not in said(quotas_view.draw_findings(home, about(ANN, sources.settings)))
+    # under the names of accounts alone nothing is measured: they are not said to be groups
+    other = Viewer(name="zoe", accounts=frozenset({"def-y_cpu", "def-a"}))
+    assert quotas_query.summary(broken, other, QuotasView(id=""), WHEN)["quotas"]["owner"].tolist() == ["zoe", "zoe", "def-a"]
+    nobodys = Viewer(name="zoe", accounts=frozenset({"def-y_cpu"}))
+    assert quotas_query.summary(broken, nobodys, QuotasView(id=""), WHEN)["quotas"]["label"].tolist() == ["user", "user"]
+    assert quotas_query.trend_query("project")(broken, nobodys, QuotasView(id=""), WHEN)["bytes"].why is Why.LIMITS_UNKNOWN
     # staff: nobody is told to be well for want of limits
     everybody = quotas_groups.full_query(broken, ADA, QuotasView(id=""), WHEN)
     assert set(everybody["errors"]) == {"scratch", "project"} and everybody["full"]["owner"].tolist() == ["1003"]
