@@ -33,13 +33,9 @@ def said(content: str | Mapping[str, str], wanted: str) -> str:
 
 
 def _span(one: Mapping[str, Any]) -> Any:
-    """When it holds, in the reader's zone; None where the site says no end."""
-    start, end = one.get("from"), one.get("until")
-    if end is None:
-        return None
-    until = text.moment(end)
-    inside = [text.moment(start), " – ", until] if start is not None else [_("until"), " ", until]
-    return html.Span([" · ", *inside], className="tt-muted tt-notice-when")
+    """How long it is shown, in the reader's zone, said so that nobody takes it for when it happens; None where the site says no end."""
+    end = one.get("until")
+    return None if end is None else html.Span([" · ", _("shown until"), " ", text.moment(end)], className="tt-muted tt-notice-when")
 
 
 def _more(url: str) -> Any:

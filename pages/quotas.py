@@ -67,7 +67,7 @@ TRENDS = tuple(
     for area, title in TITLES.items()
 )
 PAGE = Page(
-    key="quotas", module="quotas", path="/quotas", title=N_("Quotas"), icon="hdd-stack", access=SIGNED_IN, order=35,
+    key="quotas", module="quotas", path="/quotas", title=N_("Quotas"), icon="speedometer2", access=SIGNED_IN, order=35,
     subject=quotas_query.subject_of, head=head, filters=("user",),
     span=lambda sources, viewer, subject, now: (now - RANGE_DAYS * DAY, now),
     description=N_("What you may store, what is used of it, and when it would be full."),

@@ -153,7 +153,7 @@ LIMITS = Section(
 )  # fmt: skip
 
 PAGE = Page(
-    key="scheduling", module="scheduling", path=PATH, title=N_("Scheduling"), icon="hourglass-split", access=STAFF, order=80, staff_menu=True,
+    key="scheduling", module="scheduling", path=PATH, title=N_("Scheduling"), icon="diagram-3", access=STAFF, order=80, staff_menu=True,
     description=N_("Waiting times, priority and time limits"), filters=query.FILTERS, subject=query.subject_of, span=query.usual, head=head,
     needs=ACCOUNTING,
     sections=(

@@ -82,13 +82,19 @@
   }
   // Plotly makes room for a legend from what it measured first, which is wrong once a card has another width: count its rows here.
   const ruler = document.createElement("canvas").getContext("2d");
-  const ROW = 19, MARK = 42, MOST = () => (T.phone() ? 3 : 4);
+  // a chart alone in its row grows with its legend, so a phone can name as many as a wide screen does
+  const ROW = 19, MARK = 45, MOST = () => (T.phone() ? 7 : 4);
   const columnsOf = (grid) => (grid ? getComputedStyle(grid).gridTemplateColumns.split(" ").length : 1);
-  function room() {
+  // what stands beside the y axis takes room from the legend
+  function aside(look) {
+    const y = (look && look.yaxis) || {}, words = y.ticktext || (y.ticksuffix ? ["000" + y.ticksuffix] : []);
+    return Math.max(46, ...words.map((one) => ruler.measureText(one).width + 16));
+  }
+  function room(look) {
     const grid = document.querySelector(".tt-grid"), plot = document.querySelector(".tt-plot");
     const columns = columnsOf(grid);
     const width = grid ? (grid.clientWidth - 12 * (columns - 1)) / columns : plot ? plot.clientWidth + 32 : 360;
-    return Math.max(width - 32 - 46 - 10, 160);
+    return Math.max(width - 32 - aside(look) - 10, 160);
   }
   function legendRows(widths, space) {
     if (widths.reduce((sum, width) => sum + width, 0) <= space) return 1;
@@ -98,9 +104,10 @@
   function legend(drawn) {
     const look = drawn.layout;
     if (!look.showlegend || (look.legend || {}).orientation !== "h") return;
-    const named = drawn.data.filter((trace) => trace.showlegend !== false && trace.name), space = room();
+    const named = drawn.data.filter((trace) => trace.showlegend !== false && trace.name);
     const text = document.createElement("textarea");
     ruler.font = "12px Inter, system-ui, sans-serif";
+    const space = room(look);
     const widths = named.map((trace) => { text.innerHTML = trace.name; return ruler.measureText(text.value).width + MARK; });
     let count = named.length;
     while (count > 1 && legendRows(widths.slice(0, count), space) > MOST()) count -= 1;

@@ -13,6 +13,7 @@ from tests.portal.conftest import Demo
 from tests.portal.reader import Reader
 from tests.portal.runs import running
 from tests.portal.screen import Screen
+from tests.portal.test_browser import vm_address
 from tests.portal.test_numbers import table
 
 pytestmark = pytest.mark.browser
@@ -28,6 +29,8 @@ def path(screen: Screen) -> str:
 def arrive(screen: Screen, wanted: str, holds: str = "") -> None:
     """Wait until the page of this address is there with all it draws, this text among it: until then the one before is still shown."""
     key = {"": "status"}.get(wanted.split("/")[1], wanted.split("/")[1])
+    if key == "cloud":
+        key = ("cloud", "cloud_project", "cloud_instance")[wanted.count("/") - 1]
     screen.until(lambda: path(screen) == wanted)
     screen.wait("return (document.querySelector('.tt-page') || {dataset: {}}).dataset.page === arguments[0]", key)
     screen.settled()
@@ -97,4 +100,47 @@ def test_the_keyboard_alone_finds_a_person_and_a_job(screen: Screen, demo: Demo)
     screen.find('[role="option"]', str(job.id_job))
     ActionChains(screen.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
     arrive(screen, f"/job/{job.id_job}")
+    assert screen.console() == []
+
+
+def test_a_stranger_finds_whether_the_cluster_is_well_and_the_login_node_with_most_to_spare(screen: Screen) -> None:
+    screen.be(None).look().open("/")
+    assert re.search(r"\d+ of 42 nodes are up, \d+ % of the cores are in use", screen.text(".tt-main").replace("\u202f", " ").replace("\xa0", " "))
+    screen.click('[data-section="status:glance"] a', "Login nodes")
+    arrive(screen, "/logins", "has most to spare now.")
+    block = '[data-section="logins:now"]'
+    named = screen.text(f"{block} .tt-host-free b")
+    rows = screen.js("return Array.from(document.querySelectorAll(arguments[0] + ' tbody tr')).map((row) => Array.from(row.cells, (one) => one.innerText))", block)
+    # the scarcest part decides: shares of CPU and memory and the load of a hardware thread stand in the same row
+    scarcest = {row[0]: max(float(re.search(r"[\d.]+", row[at])[0]) / part for at, part in ((2, 100), (3, 1), (4, 100))) for row in rows}
+    assert len(scarcest) == 2
+    # what is written is rounded to two digits
+    assert scarcest[named] <= min(scarcest.values()) * 1.1
+    assert screen.console() == []
+
+
+def test_a_coordinator_finds_when_the_project_is_full_and_who_uses_it(screen: Screen, reader: Callable[[str], Reader]) -> None:
+    screen.be("ruth").look().open("/")
+    screen.click("nav a", "Quotas")
+    arrive(screen, "/quotas", "Who in the group uses it")
+    said = screen.text(".tt-main")
+    found = re.search(r"Project rrg-franklin: filling .*; full in about (\d+) days", said)
+    # the plan has it grow by the day; a month is well above what noise could make of it
+    assert found and 3 <= int(found[1]) <= 30
+    members = [row for row in table(reader("ruth"), "quotas/members/members?at=/quotas") if (row["area"], row["owner"]) == ("project", "rrg-franklin")]
+    most = max(members, key=lambda row: float(row["bytes"]))
+    assert f"Project rrg-franklin · {most['user']} uses most" in said
+    assert screen.console() == []
+
+
+def test_staff_find_the_idle_machine_and_a_smaller_flavour_for_the_large_one(screen: Screen, demo: Demo) -> None:
+    screen.be(STAFF).look().open("/")
+    screen.click("nav a", "Cloud")
+    arrive(screen, "/cloud", "TOTAL")
+    screen.click('[data-section="cloud:all"] td a', "def-lovelace-dev")
+    arrive(screen, "/cloud/def-lovelace-dev", "dev-idle: It does next to nothing.")
+    screen.click(".tt-finding a", "dev-db")
+    arrive(screen, vm_address(demo.plan, "dev-db"), "dev-db")
+    # at most 1.4 of its 8 cores and 3.6 of its 32 GiB: with a quarter more two cores would do, 4 GiB would not
+    assert "p4-8gb would hold it: 4 cores and 8 GiB" in re.sub(r"\s+", " ", screen.text(".tt-main"))
     assert screen.console() == []

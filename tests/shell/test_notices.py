@@ -111,7 +111,7 @@ def test_text_stays_text_and_only_web_addresses_are_linked(tmp_path: Path) -> No
 
 def test_the_span_is_told_in_the_reader_s_zone(tmp_path: Path) -> None:
     (line,) = [_plain(one) for one in notices.draw(site(tmp_path, "notices:\n- {level: warn, text: Maintenance, until: 2026-11-19T08:00:00Z}\n"), PUBLIC)]
-    assert "Maintenance · until 19 Nov 2026 08:00 UTC" in text_of(line)
+    assert "Maintenance · shown until 19 Nov 2026 08:00 UTC" in text_of(line)
     assert "'data-utc': '1795075200'" in str(line)  # date -u -d 2026-11-19T08:00Z +%s
 
 
