@@ -284,6 +284,19 @@ def test_who_coordinates_a_groups_accounts_reads_its_members(
         assert ("bobby" in words) is opened and "cathy" not in words and "ann" in words and "_cpu" not in words
 
 
+@pytest.mark.parametrize(("near", "days", "state"), [(0.9, 7, "ok"), (0.58, 3, "near"), (0.61, 9, "ok"), (1.0, 1, "ok")])
+def test_the_settings_say_what_is_near_and_how_far_back_the_pace_is_taken_from(sources: Sources, near: float, days: int, state: str) -> None:
+    """29 of 50 GiB are 58 %, 600 of 1000 files 60 %; the pace is 1 GiB a day however far back it is looked for."""
+    storage = sources.settings.storage.model_copy(update={"near_share": near, "trend_days": days})
+    source = replace(sources, settings=sources.settings.model_copy(update={"storage": storage}))
+    frames = quotas_query.summary(source, ANN, QuotasView(id=""), WHEN)
+    home, found = frames["quotas"].to_dict("records")[0], frames["outlooks"][("bytes", "home", "ann")]
+    assert home["bytes_state"] == state and found.pace == pytest.approx(GIB, rel=0.01) and found.days == pytest.approx(days, rel=0.1)
+    assert f"at the pace of the last {days} day" in said(quotas_view.draw_table(frames, about(ANN, source.settings)))
+    full = quotas_groups.full_query(source, ADA, QuotasView(id=""), WHEN)["full"]
+    assert ("1001" in set(full["owner"])) is (state == "near")
+
+
 def test_one_source_away_leaves_the_others(sources: Sources) -> None:
     exporters = {"gpfs_exporter": Exporter(installed=False), "lfs_quota": Exporter(scrape_seconds=300)}
     settings = sources.settings.model_copy(update={"metrics": Metrics(exporters=exporters)})
