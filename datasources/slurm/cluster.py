@@ -11,6 +11,7 @@ from sqlalchemy import Select, and_, or_, select
 
 from core.errors import SourceRefused
 from core.viewer import Viewer, only_self, only_staff
+from datasources.slurm.db import SlurmDb
 from datasources.slurm.hosts import hosts
 from datasources.slurm.lookup import MOST_ROWS, select_runs
 from datasources.slurm.ownership import database
@@ -23,6 +24,7 @@ from datasources.slurm.unfinished import tasks_of, unfinished
 from datasources.sources import Sources
 
 DOWN_BASE, DRAIN_FLAG, NODE_BASE = 1, 512, 0xF
+PLACED_SECONDS = 10
 
 
 @dataclass(kw_only=True)
@@ -57,7 +59,7 @@ class ClusterNow:
 
     `out` is all of the nodes that are down or drained, `out_held` what jobs still hold there (a draining node); `reserved` is what
     nobody holds of what reservations keep on nodes in service, `reserved_nodes` the nodes they keep whole, `reserved_cores` idle
-    reserved cores of each node. reservations_known: False where accounting does not let them be read.
+    reserved cores of each node, `reserved_unsized` reserved nodes of which nothing tells the size. reservations_known: False where accounting does not let them be read.
     """
 
     configured: Amount
@@ -73,6 +75,7 @@ class ClusterNow:
     reserved: Amount = field(default_factory=Amount)
     reserved_nodes: tuple[str, ...] = ()
     reserved_cores: Mapping[str, float] = field(default_factory=dict)
+    reserved_unsized: tuple[str, ...] = ()
     reservations_known: bool = True
 
     def free_gpus(self) -> dict[str, int]:
@@ -109,9 +112,11 @@ def _by_state(job: Any) -> Select[Any]:
     )
 
 
-def _placed(job: Any) -> Select[Any]:
-    """What each running job holds, and where."""
-    return select(job.tres_alloc, job.nodelist, job.id_resv).where(unfinished(job, RUNNING), job.time_start > 0).limit(MOST_ROWS)
+def _placed(db: SlurmDb) -> list[Any]:
+    """What each running job holds, and where; read once for all who ask within a moment."""
+    job = db.schema.table("job_table").c
+    found = select(job.tres_alloc, job.nodelist, job.id_resv).where(unfinished(job, RUNNING), job.time_start > 0).limit(MOST_ROWS)
+    return db.kept("placed jobs", lambda: list(db.rows(db.schema.on_key(found, "rollup2"))), PLACED_SECONDS)
 
 
 def held_on(rows: Any, nodes: Collection[str], names: Mapping[int, str]) -> Amount:
@@ -169,11 +174,13 @@ def _booked(sources: Sources, viewer: Viewer) -> tuple[Reservation, ...] | None:
         return None
 
 
-def _reserved(sources: Sources, booked: tuple[Reservation, ...], held: list[Any], in_service: Collection[str]) -> dict[str, Any]:
-    """The fields reserved, reserved_nodes and reserved_cores of ClusterNow; a node of several reservations counts for the first of them."""
+def _reserved(
+    sources: Sources, booked: tuple[Reservation, ...], held: list[Any], nodes: tuple[str, ...], in_service: Collection[str], configured: Mapping[str, int]
+) -> dict[str, Any]:
+    """The reserved… fields of ClusterNow; a node of several reservations counts for the first of them."""
     names, total, seen = database(sources).tres_names(), Amount(), set[str]()
     found = [(one, tuple(node for node in one.nodes if node in in_service)) for one in booked]
-    sizes = capacities(sources, {node for _one, nodes in found for node in nodes})
+    sizes = capacities(sources, {node for _one, own in found for node in own}, nodes, configured)
     whole, cores = [], {}
     for one, nodes in found:
         fresh = tuple(node for node in nodes if node not in seen)
@@ -184,7 +191,8 @@ def _reserved(sources: Sources, booked: tuple[Reservation, ...], held: list[Any]
         total = Amount(nodes=total.nodes + len(fresh), cores=total.cores + kept.idle.cores, memory=total.memory + kept.idle.memory, gpus=total.gpus + kept.idle.gpus)
         whole += fresh if kept.whole else ()
         cores |= dict.fromkeys(fresh, kept.idle.cores / len(fresh))
-    return {"reserved": total, "reserved_nodes": tuple(whole), "reserved_cores": cores}
+    unsized = tuple(sorted(seen - set(sizes)))
+    return {"reserved": total, "reserved_nodes": tuple(whole), "reserved_cores": cores, "reserved_unsized": unsized}
 
 
 def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
@@ -195,12 +203,13 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
     """
     db = database(sources)
     names = db.tres_names()
-    configured, out = Amount(), Amount()
+    configured, out, whole = Amount(), Amount(), dict[str, int]()
     rows = _open_events(sources, lambda table: table.c.node_name == "")
     newest = max(rows, key=lambda row: row["time_start"], default=None)
     nodes: tuple[str, ...] = ()
     if newest is not None:
-        configured.add(tres(newest["tres"], names))
+        whole = tres(newest["tres"], names)
+        configured.add(whole)
         nodes = hosts(newest["cluster_nodes"])
         configured.nodes = len(nodes)
     down, drained = [], []
@@ -215,12 +224,12 @@ def cluster_now(sources: Sources, *, viewer: Viewer) -> ClusterNow:
     job = db.schema.table("job_table").c
     use = _use(db.rows(_by_state(job)), names)
     booked = _booked(sources, viewer)
-    held = list(db.rows(db.schema.on_key(_placed(job), "rollup2"))) if away or booked else []
+    held = _placed(db) if away or booked else []
     return ClusterNow(
         configured=configured, allocated=use.held, out=out, hosts=nodes,
         down=tuple(sorted(set(down))), drained=tuple(sorted(set(drained) - set(down))),
         running=use.running, suspended=use.suspended, pending=use.pending,
-        out_held=held_on(held, away, names), **_reserved(sources, booked or (), held, set(nodes) - away), reservations_known=booked is not None,
+        out_held=held_on(held, away, names), **_reserved(sources, booked or (), held, nodes, set(nodes) - away, whole), reservations_known=booked is not None,
     )  # fmt: skip
 
 
@@ -231,7 +240,7 @@ def cores_held(sources: Sources, *, viewer: Viewer) -> dict[str, float]:
     """
     db, held = database(sources), dict[str, float]()
     names = db.tres_names()
-    for row in db.rows(db.schema.on_key(_placed(db.schema.table("job_table").c), "rollup2")):
+    for row in _placed(db):
         nodes = hosts(row["nodelist"])
         cores = tres(row["tres_alloc"], names).get("cpu", 0)
         for node in nodes:
