@@ -88,7 +88,7 @@ def one_memory(frame: pd.DataFrame, about: About) -> Figure:
     """Memory of one machine: used as an area, what it was given as a line."""
     used, has = (total(part(frame, what=what)) for what in ("used", "running"))
     traces = [graph.line(used, _("used"), role="used", fill=True, step=frame.attrs.get("step"))]
-    return graph.figure(traces, unit="B", about=about, allocated=has, allocated_name=_("running"), named_alone=True)
+    return graph.figure(traces, unit="B", about=about, allocated=has, allocated_name=_("given"), named_alone=True)
 
 
 def mirrored(frame: pd.DataFrame, about: About, unit: str, ways: tuple[str, str], words: tuple[str, str]) -> Figure:

@@ -76,7 +76,7 @@ def sizes(frame: pd.DataFrame, about: About) -> Figure:
         })  # fmt: skip
     page = dict(base["layout"])
     page |= {"barmode": "group", "bargap": 0.25, "showlegend": True, "hovermode": "closest"}
-    page["xaxis"] = {"type": "category", "showgrid": False, "fixedrange": True}
+    page["xaxis"] = {"type": "category", "showgrid": False, "fixedrange": True, "automargin": True}  # on a phone the classes stand upright
     page["yaxis"] = {"type": "linear", "ticksuffix": " %", "showticksuffix": "last", "rangemode": "tozero", "nticks": 5}
     return {"data": traces, "layout": page}
 

@@ -245,4 +245,6 @@ def test_a_click_opens_the_machine() -> None:
 def test_charts_of_nothing_but_what_runs() -> None:
     go.Figure(charts.cores(wide({"running": 1}), about()))
     go.Figure(charts.one_memory(wide({"used": 1}), about()))
+    alone = charts.one_memory(wide({"used": 1, "running": 1}), about())
+    assert [trace["name"] for trace in alone["data"]] == ["used", "given"]
     go.Figure(charts.network(wide({"in": 2}), about()))

@@ -328,6 +328,7 @@ def test_the_charts_are_figures(sources: Sources) -> None:
     drawn = charts.sizes(pd.DataFrame(rows), about(ANN, sources.settings))
     go.Figure(drawn)
     assert drawn["data"][0]["y"][9] == 20.0  # 9 of 45
+    assert drawn["layout"]["xaxis"]["automargin"], "on a phone the names of the classes are tilted and would be cut"
 
 
 @pytest.mark.parametrize(
