@@ -47,7 +47,7 @@ def _tiles(answer: bytes) -> int:
 
 
 class Visitor:
-    """A person's browser: signs in as a persona, opens pages, loads their sections."""
+    """A browser: signs in as a persona (as nobody for the login ""), opens pages, loads their sections."""
 
     def __init__(self, url: str, login: str) -> None:
         self.url = url.rstrip("/")
@@ -55,12 +55,16 @@ class Visitor:
         # a portal that is reloaded meanwhile drops connections
         again = Retry(total=4, backoff_factor=1, allowed_methods=None)
         self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE, max_retries=again))
-        token = re.search(r'name="token"[^>]*value="([^"]+)"', self.http.get(f"{self.url}/signin").text)
-        answer = self.http.post(f"{self.url}/signin", data={"login": login, "token": token[1] if token else "", "next": "/"})
-        answer.raise_for_status()
+        if login:
+            self._sign_in(login)
         self.output = next(
             one["output"] for one in self.http.get(f"{self.url}/_dash-dependencies").json() if '"figure"' in one["output"] and '"load"' in str(one["inputs"])
         )
+
+    def _sign_in(self, login: str) -> None:
+        token = re.search(r'name="token"[^>]*value="([^"]+)"', self.http.get(f"{self.url}/signin").text)
+        answer = self.http.post(f"{self.url}/signin", data={"login": login, "token": token[1] if token else "", "next": "/"})
+        answer.raise_for_status()
 
     def _post(self, body: dict) -> requests.Response:
         return self.http.post(f"{self.url}/_dash-update-component", data=orjson.dumps(body), headers={"Content-Type": "application/json"})
