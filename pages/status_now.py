@@ -49,7 +49,7 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
 def headline_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`now`: ClusterNow or error. `cluster`: the last 24 hours, wide, plain columns (see cluster_batches). `heard`: when the scheduler's
     exporter was last read (UTC s), None where it was not for hours, or an error."""
-    day = replace(when, start=when.now - DAY, end=when.now, points=180)
+    day = replace(when, start=when.now - DAY, end=when.now)  # as fine as the charts of the usual range, so that both ask once
     calls = {"now": lambda: read_now(sources), "series": lambda: fetch(sources, (CLUSTER, HEARD), Target(), day, viewer=PUBLIC)}
     found = sources.pool.gather(calls, 9.0)
     series = found["series"]

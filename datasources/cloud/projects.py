@@ -83,7 +83,9 @@ def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     if viewer.name is None or not names:
         return _table({}, [])
     granted, ran = batches.quota(sources.settings), batches.running(sources.settings)
-    found = _ask(sources, viewer, (granted, ran), Target(projects=tuple(names)), _now(sources))
+    # staff are shown all projects below: what is asked for those answers this as well
+    target = Target() if viewer.is_staff else Target(projects=tuple(names))
+    found = _ask(sources, viewer, (granted, ran), target, _now(sources))
     columns = _columns(found[granted.key], found[ran.key], sources)
     columns |= {"cores_used": _by_project(found[ran.key], "cores_used"), "memory_used": _by_project(found[ran.key], "memory_used")}
     columns["object_used"] = _by_project(found[granted.key], "object_used")

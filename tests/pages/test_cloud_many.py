@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -10,11 +11,13 @@ import pandas as pd
 import pytest
 
 from components.records import About
-from core.errors import BadInput
+from core.errors import BadInput, NoData, Why
 from core.settings import Settings
 from core.timerange import TimeRange
 from core.viewer import Viewer
+from datasources.cloud import projects
 from datasources.cloud.projects import COLUMNS
+from datasources.prometheus.batch import Target
 from pages import cloud, cloud_rows, cloud_table
 
 WHEN = TimeRange(start=1_794_900_000, end=1_795_000_000, now=1_795_000_000)
@@ -108,3 +111,19 @@ def test_a_head_sorts_all_and_a_second_time_the_other_way() -> None:
 def test_orders_there_are_not(order: str) -> None:
     with pytest.raises(BadInput):
         cloud_rows.view_of({"order": order}, tuple(cloud_table.UNITS))
+
+
+@pytest.mark.parametrize(("staff", "asked"), [(True, ()), (False, ("p001", "p002"))])
+def test_staff_ask_for_their_own_projects_with_all_others(monkeypatch: pytest.MonkeyPatch, staff: bool, asked: tuple[str, ...]) -> None:
+    """One question answers both of their tables; a member's names nothing but the member's own."""
+    seen: list[Target] = []
+
+    def ask(sources: Any, viewer: Viewer, wanted: Any, target: Target, when: Any) -> dict[str, Any]:
+        seen.append(target)
+        return {batch.key: NoData(Why.NO_DATA) for batch in wanted}
+
+    monkeypatch.setattr(projects, "_ask", ask)
+    viewer = Viewer(name="ada", is_staff=staff, cloud_projects=frozenset({"p001", "p002"}))
+    frame = projects.own(SimpleNamespace(settings=Settings(), clock=lambda: WHEN.now), viewer=viewer)
+    assert [target.projects for target in seen] == [asked]
+    assert list(frame["project"]) == ["p001", "p002"]
