@@ -34,6 +34,7 @@ class Why(enum.StrEnum):
     NOT_HERE = "not_here"  # others have it; this job and its nodes had none of it in all their time
     NOT_APPLICABLE = "not_applicable"
     SPARSE = "sparse"  # measured, but the points are further apart than a rate over this range needs
+    MEMBERS_UNKNOWN = "members_unknown"  # the hook that tells who is in which cloud project failed
     LIMITS_UNKNOWN = "limits_unknown"  # the hook that tells what storage people were given failed
     NOT_SUMMARISED = "not_summarised"  # runs ended, and `app.py summarise` has not come to any of them
 

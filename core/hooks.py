@@ -93,7 +93,12 @@ class Hooks:
 
         `file`: the setting cloud.projects_file, which the default reads.
         """
-        return _names("cloud_projects", self._ask("cloud_projects", {"name": name, "file": self._file("cloud_projects", file)}, ()))
+        return self._projects(name, file)[0]
+
+    def _projects(self, name: str, file: Path | None) -> tuple[tuple[str, ...], bool]:
+        found = self._ask("cloud_projects", {"name": name, "file": self._file("cloud_projects", file)}, None)
+        good = _names("cloud_projects", found) if found is not None else ()
+        return good, isinstance(found, (list, tuple, set, frozenset)) and bool(good) == bool(found)
 
     def person(self, name: str) -> str:
         """The full name of a login, "" if not known. Asked often: keep it quick."""
@@ -153,6 +158,11 @@ def given_storage(hooks: Hooks, name: str, accounts: tuple[str, ...] = ()) -> tu
     Without limits nobody is over one, and without groups nobody is in one: whoever shows it has to say so.
     """
     return hooks._storage(name, tuple(accounts), None)
+
+
+def projects_told(hooks: Hooks, name: str) -> bool:
+    """False where the hook cloud_projects failed or answered nonsense: then nobody knows of which projects the person is a member."""
+    return hooks._projects(name, None)[1]
 
 
 # name → (arguments, manual)

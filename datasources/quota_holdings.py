@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from core.errors import NoData, Why
+from core.errors import NoData, NotFound, SourceError, TurtleError, Why
 from core.hooks import given_storage
 from core.settings import Area
 from core.viewer import PORTAL, Viewer
@@ -101,12 +101,15 @@ def _holding(name: str, area: Area, owner: str, told: Mapping[str, Any], person:
 
 
 def accounts_of(sources: Sources, viewer: Viewer, name: str) -> tuple[str, ...]:
-    """The person's accounts: the viewer's own as the hooks made them, of others as Slurm has them. None without accounting."""
+    """The person's accounts: the viewer's own as the hooks made them, of others as Slurm has them. None without accounting, and while it is away."""
     if name == viewer.name:
         return tuple(sorted(viewer.accounts))
     if sources.slurm is None:
         return ()
-    return tuple(sorted(person(sources, viewer=viewer, name=name).facts.accounts))
+    try:
+        return tuple(sorted(person(sources, viewer=viewer, name=name).facts.accounts))
+    except SourceError:
+        return ()
 
 
 def held_by(sources: Sources, viewer: Viewer, name: str) -> Held:
@@ -121,6 +124,24 @@ def held_by(sources: Sources, viewer: Viewer, name: str) -> Held:
     accounts = accounts_of(sources, viewer, name)
     given, whole = given_storage(sources.hooks, name, accounts)
     return Held(holdings(areas, name, accounts, given), given, whole)
+
+
+def untold(sources: Sources, viewer: Viewer, name: str, held: Iterable[Holding]) -> dict[str, TurtleError]:
+    """{area of groups: why the person's accounts, and with them their groups there, are not known}, of areas where nothing else tells of a group.
+
+    While accounting is away nobody has accounts, which is not the same as none. A portal without accounting has what the hook tells.
+    """
+    seen = {one.area for one in held}
+    areas = [area for area, one in sources.settings.storage.areas.items() if one.label in GROUPS and area not in seen]
+    if not areas or sources.slurm is None:
+        return {}
+    try:
+        person(sources, viewer=viewer, name=name)
+    except SourceError as error:
+        return dict.fromkeys(areas, error)
+    except NotFound:
+        pass  # accounting answers: they have no accounts
+    return {}
 
 
 def uid_of(sources: Sources, viewer: Viewer, name: str) -> int | None:

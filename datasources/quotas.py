@@ -12,7 +12,7 @@ from functools import partial
 
 import pandas as pd
 
-from core.errors import NoData, TurtleError
+from core.errors import NoData, TurtleError, Why
 from core.timerange import TimeRange
 from core.viewer import Viewer, only_self
 from datasources.prometheus import gpfs_batches, quota_batches
@@ -103,8 +103,11 @@ def fetched(sources: Sources, viewer: Viewer, batch: Batch, target: Target, when
     frame = fetch(sources, (batch,), target, moment, viewer=viewer)[batch.key]
     if isinstance(frame, TurtleError):
         raise frame
-    if batch.instant and frame.empty:
-        raise NoData(reason_for_empty(sources, batch, target, moment, None), batch.exporter)
+    if frame.empty if batch.instant else not frame.shape[1]:
+        why = reason_for_empty(sources, batch, target, moment, None)
+        # nothing of this person over time is said where the figures of now are
+        if batch.instant or why is not Why.NO_DATA:
+            raise NoData(why, batch.exporter)
     return frame
 
 

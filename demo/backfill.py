@@ -151,7 +151,8 @@ class _Writer:
 
     def _new(self, block: Block, before: float) -> tuple[list[bytes], np.ndarray]:
         common = {"job": block.exporter, "instance": block.instance, "cluster": self._catalog.plan.cluster}
-        heads = [head({**labels, **common}) for labels in block.labels]
+        # as a scrape does it: a label the target has, too, is kept under another name
+        heads = [head({**{f"exported_{name}" if name in common else name: text for name, text in labels.items()}, **common}) for labels in block.labels]
         if self._fresh or not self._first:
             return heads, np.zeros(len(heads), bool)
         # the first window after a pause: what was shown then may have ended

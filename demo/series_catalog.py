@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demo import series_cloud, series_hardware, series_hosts, series_job, series_lustre, series_quota
+from demo import series_cloud, series_hardware, series_hosts, series_job, series_lustre, series_quota, series_scheduler
 from demo.model import Plan
 from demo.series import Block, raw_begin
 from demo.series_cloud import cloud_blocks
@@ -24,6 +24,7 @@ from demo.series_targets import FileSystemLoad, target_blocks
 
 TYPES = {
     **series_job.TYPES,
+    **series_scheduler.TYPES,
     **series_hosts.TYPES,
     **series_hardware.TYPES,
     **series_lustre.TYPES,

@@ -8,6 +8,7 @@ import numpy as np
 
 from demo.model import Node, Plan, PlannedRun
 from demo.series import COARSE, DAY, Block, Hum, run_end, seed_of
+from demo.series_scheduler import CONTROLLER, DATABASE, questions_part, rollup_part, waits_part
 
 EXPORTER = "slurm_exporter"
 INSTANCE = "sched1:8080"
@@ -113,7 +114,9 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
         parts.append(_cluster_part("slurm_partition_", {"partition": name}, view, chosen))
         jobs = [run for run in plan.runs if name in run.partition.split(",")]
         parts.append(_queue_part("slurm_partition_jobs_", {"partition": name}, QueueView(plan, jobs)))
-    parts += [_state_part(view), _scheduler_part(plan)]
+        parts.append(waits_part(plan, name, jobs))
+    parts += [_state_part(view), _scheduler_part(plan), rollup_part(plan)]
+    parts += [questions_part(plan, "slurm", CONTROLLER), questions_part(plan, "slurm_dbd", DATABASE)]
     blocks = [Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values) for labels, values in parts]
     return [*blocks, _features_block(view)]
 

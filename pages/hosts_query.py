@@ -15,7 +15,7 @@ from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.prometheus import host_batches, host_frames
 from datasources.prometheus.job_frames import part
-from datasources.prometheus.run import fetch
+from datasources.prometheus.run import explained
 from datasources.sources import Sources
 
 SHOWN = 8  # hosts with charts of their own; of more the busiest
@@ -64,7 +64,7 @@ def host_query(which: str, place: int) -> Callable[..., Frames]:
         batches = (host_batches.modes(settings), host_batches.gauges(settings), host_batches.network(settings))
         calls: dict[str, Any] = {
             "now": lambda: _now(sources, viewer, which, when),
-            "series": lambda: fetch(sources, batches, host_batches.target_of(hosts), when, viewer=viewer),
+            "series": lambda: explained(sources, batches, host_batches.target_of(hosts), when, viewer=viewer),
         }
         found = sources.pool.gather(calls, settings.prometheus.timeout_seconds + 1, "prometheus")
         now, series = found["now"], found["series"]
@@ -95,7 +95,7 @@ def all_query(which: str) -> Callable[..., Frames]:
     def query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
         hosts, settings = hosts_of(sources.settings, which), sources.settings
         batches = (host_batches.modes(settings), host_batches.gauges(settings), host_batches.network(settings))
-        modes, gauges, network = fetch(sources, batches, host_batches.target_of(hosts), when, viewer=viewer).values()
+        modes, gauges, network = explained(sources, batches, host_batches.target_of(hosts), when, viewer=viewer).values()
         return {"cpu": _cpu(modes), "load": _load(gauges, modes), "network": _network(network, list(hosts))}
 
     return query

@@ -18,7 +18,7 @@ from core.timerange import TimeRange
 from core.units import DAY
 from core.viewer import Viewer
 from datasources import quotas
-from datasources.quota_holdings import accounts_of, held_by
+from datasources.quota_holdings import accounts_of, held_by, untold
 from datasources.quotas import Measured, Trend
 from datasources.sources import Sources
 
@@ -58,7 +58,8 @@ def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int
     frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     outlooks = outlooks_of(frame, trend.series, sources.settings.storage.trend_days)
     return {
-        "quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": dict(now.errors), "trend_errors": dict(trend.errors), "limits_known": whole,
+        "quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": {**now.errors, **untold(sources, viewer, name, held)},
+        "trend_errors": dict(trend.errors), "limits_known": whole,
     }  # fmt: skip
 
 
@@ -109,6 +110,10 @@ def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: Time
     limits {column: limit or NaN}, from and to (UTC s)."""
     held, given, whole = held_by(sources, viewer, name)
     mine = [one for one in held if one.area == area or (not area and one.area not in KINDS_OF_AREA)]
+    if not mine:
+        away = untold(sources, viewer, name, held)
+        if why := next((why for one, why in away.items() if one == area or (not area and one not in KINDS_OF_AREA)), None):
+            return dict.fromkeys(KINDS, why)
     calls = {"trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=span)}
     if any(one.source == "gpfs" for one in mine):
         # of all areas: one answer serves the sections of each

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,13 @@ from components.present import SHARED_BY
 from components.records import About, Block, Frames, Need, Panel, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
-from core.errors import NoData, NotFound, TurtleError, Why
+from core.errors import NoData, NotFound, SourceError, TurtleError, Why
 from core.settings import Area, Settings
 from core.timerange import TimeRange
 from core.viewer import SIGNED_IN, STAFF, Viewer
 from datasources import quota_members, quotas_full
 from datasources.prometheus import gpfs_batches
-from datasources.quota_holdings import held_by
+from datasources.quota_holdings import GROUPS, held_by, untold
 from datasources.robinhood import usage
 from datasources.slurm.ownership import database
 from datasources.slurm.people import account_parents
@@ -68,7 +69,10 @@ def _by_area(sources: Sources, areas: Sequence[str], read: Callable[[str], pd.Da
 
 def _held(sources: Sources, viewer: Viewer, subject: QuotasView) -> tuple[tuple[Holding, ...], bool]:
     """(the groups' quotas that something tells more of, whether the hook said all)."""
-    held, _given, whole = held_by(sources, viewer, whose(viewer, subject))
+    name = whose(viewer, subject)
+    held, _given, whole = held_by(sources, viewer, name)
+    if whole and not any(one.label in GROUPS for one in held) and (away := untold(sources, viewer, name, held)):
+        raise next(iter(away.values()))
     counted, by_gpfs = group_areas(sources.settings), quota_members.measured_by(sources)
     return tuple(one for one in held if (one.area in counted and one.number is not None) or one.area in by_gpfs), whole
 
@@ -203,7 +207,9 @@ def full_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: Time
     frame, errors = quotas_full.measured_by_all(sources, viewer=viewer, when=when)
     if frame.empty and errors:
         return {"full": next(iter(errors.values())), "errors": {}}
-    accounts = account_parents(database(sources)) if sources.slurm is not None else {}
+    accounts: Mapping[str, Any] = {}
+    with contextlib.suppress(SourceError):  # the areas that need accounting say so
+        accounts = account_parents(database(sources)) if sources.slurm is not None else {}
     frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     return {"full": judged(frame, sources.settings.storage.near_share), "errors": errors}
 

@@ -116,6 +116,10 @@ def _panel(key: str, title: str, unit: str, help_: str, frame: str, figure: Any,
     return Panel(key=key, title=title, unit=unit, help=help_, frame=frame, figure=figure, scope="cluster", wide=wide, needs=needs_of(batch))
 
 
+MEMORY = Panel(
+    key="memory", title=N_("Memory"), unit=N_("memory"), help=HELP_MEMORY, frame="memory", figure=charts.use_figure, scope="cluster", wide=True,
+    needs=tuple(Need(kind="rule", name=rule) for rule in batches.MEMORY.values()),
+)  # fmt: skip
 PAGE = Page(
     key="scheduler", module="overview", path="/scheduler", title=N_("Scheduler"), icon="hourglass-split", access=PUBLIC_PAGES, order=2,
     subject=lambda params: CLUSTER, description=N_("What is in use, what waits, and whether the scheduler keeps up"),
@@ -128,7 +132,7 @@ PAGE = Page(
             key="resources", title=N_("In use"), query=resources_query, access=PUBLIC_PAGES, eager=True, needs=(SLURM,),
             panels=(
                 CORES, GPUS,
-                _panel("memory", N_("Memory"), N_("memory"), HELP_MEMORY, "memory", charts.use_figure, batches.CLUSTER_MEMORY, wide=True),
+                MEMORY,
             ),
         ),
         Section(
@@ -137,7 +141,7 @@ PAGE = Page(
                 _panel("running", N_("Jobs running"), N_("jobs by partition"), HELP_RUNNING, "running", charts.partitions_figure, batches.PARTITION_JOBS),
                 _panel("pending", N_("Jobs waiting"), N_("jobs by partition"), HELP_PENDING, "pending", charts.partitions_figure, batches.PARTITION_JOBS),
                 _panel("states", N_("Nodes by state"), N_("nodes"), HELP_STATES, "states", charts.states_figure, batches.NODE_STATES),
-                _panel("median", N_("Wait of those waiting"), N_("hours, median"), HELP_MEDIAN, "median", charts.waits_figure, batches.PARTITION_WAITS),
+                _panel("median", N_("Wait of those waiting"), N_("hours, median"), HELP_MEDIAN, "median", charts.waits_figure, batches.PARTITION_JOBS),
             ),
         ),
         Section(

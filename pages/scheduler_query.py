@@ -14,17 +14,18 @@ from core.timerange import TimeRange
 from core.viewer import PUBLIC, Viewer
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.cluster_batches import (
-    CLUSTER_MEMORY,
+    CLUSTER_USED,
     DBD,
     DBD_RPCS,
     JOBS,
+    MEMORY,
     NODE_STATES,
     PARTITION_JOBS,
-    PARTITION_WAITS,
     RPCS,
     SDIAG,
+    WAIT,
 )
-from datasources.prometheus.run import fetch, reason_for_empty
+from datasources.prometheus.run import explained
 from datasources.slurm.cluster import ClusterNow
 from datasources.slurm.recent_waits import pending_now, recent_waits
 from datasources.sources import Sources
@@ -33,17 +34,12 @@ from pages.status_free import FEWEST, WAITS_SECONDS, kept, waits_table
 from pages.status_now import flat, read_now
 
 PENDING_SECONDS = 30
-KINDS = tuple(zip(("running", "pending"), JOBS, strict=True))
+KINDS = tuple(zip(("running", "pending", "median"), (*JOBS, WAIT), strict=True))
 
 
 def _whole(sources: Sources, batches: tuple[Batch, ...], when: TimeRange) -> dict[str, Any]:
     """The frames of these batches; in place of an empty one the error that says why it is."""
-    found = fetch(sources, batches, Target(), when, viewer=PUBLIC)
-    for batch in batches:
-        frame = found[batch.key]
-        if isinstance(frame, pd.DataFrame) and not frame.shape[1]:
-            found[batch.key] = NoData(reason_for_empty(sources, batch, Target(), when, None), batch.metrics[0] if batch.metrics else batch.rules[0])
-    return found
+    return explained(sources, batches, Target(), when, viewer=PUBLIC)
 
 
 def _flattened(frame: Any) -> Any:
@@ -52,35 +48,36 @@ def _flattened(frame: Any) -> Any:
 
 def resources_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`cores`, `gpus`: see pages.status.use_query. `memory`: used, allocated, total (bytes), plain columns."""
-    calls = {
-        "use": lambda: use_query(sources, viewer, subject, when), "memory": lambda: _whole(sources, (CLUSTER_MEMORY,), when)[CLUSTER_MEMORY.key],
-        "now": lambda: read_now(sources),
-    }  # fmt: skip
-    found = sources.pool.gather(calls, 9.0)
-    use, memory, now = found["use"], _flattened(found["memory"]), found["now"]
-    if isinstance(use, TurtleError):
-        use = {"cores": use, "gpus": use}
-    if isinstance(memory, pd.DataFrame):
-        attrs = {**memory.attrs, "unit": "B"}
-        if isinstance(now, ClusterNow) and now.configured.memory:
-            memory = memory.assign(total=float(now.configured.memory))
-        memory.attrs = attrs
-    return {**use, "memory": memory}
+    use = use_query(sources, viewer, subject, when)  # the answers of both questions are kept: what follows asks for nothing new
+    return {**use, "memory": _memory(_flattened(_whole(sources, (CLUSTER_USED,), when)[CLUSTER_USED.key]), read_now(sources))}
+
+
+def _memory(jobs: Any, now: Any) -> Any:
+    if isinstance(jobs, TurtleError):
+        return jobs
+    found = {name: jobs[column] for name, column in zip(("used", "allocated"), MEMORY, strict=True) if column in jobs}
+    if not found:
+        return NoData(Why.NO_DATA, MEMORY["memory"])
+    memory = pd.DataFrame(found)
+    if isinstance(now, ClusterNow) and now.configured.memory:
+        memory = memory.assign(total=float(now.configured.memory))
+    memory.attrs = {**jobs.attrs, "unit": "B"}
+    return memory
 
 
 def jobs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """`running`, `pending`: jobs by partition (level partition). `states`: nodes by state, plain columns.
-    `median`: median wait of those pending, seconds (level partition)."""
-    found = _whole(sources, (PARTITION_JOBS, NODE_STATES, PARTITION_WAITS), when)
+    `median`: median wait of those pending, seconds (levels __name__, partition)."""
+    found = _whole(sources, (PARTITION_JOBS, NODE_STATES), when)
     jobs = found[PARTITION_JOBS.key]
-    parts: dict[str, Any] = dict.fromkeys(("running", "pending"), jobs)
+    parts: dict[str, Any] = dict.fromkeys((kind for kind, _metric in KINDS), jobs)
     if isinstance(jobs, pd.DataFrame):
         for kind, metric in KINDS:
             own = jobs.loc[:, jobs.columns.get_level_values("__name__") == metric]
             own.attrs = dict(jobs.attrs)
-            idle = NoData(Why.NO_DATA, metric)
-            parts[kind] = own if own.shape[1] and float(own.max().max() or 0) > 0 else idle
-    return {**parts, "states": _flattened(found[NODE_STATES.key]), "median": found[PARTITION_WAITS.key]}
+            nothing = NoData(Why.NO_DATA if own.shape[1] else Why.METRIC_ABSENT, metric)
+            parts[kind] = own if own.shape[1] and float(own.max().max() or 0) > 0 else nothing
+    return {**parts, "states": _flattened(found[NODE_STATES.key])}
 
 
 def health_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

@@ -19,8 +19,8 @@ from core.subjects import Subject
 from core.timerange import TimeRange
 from core.viewer import PUBLIC, PUBLIC_STATUS, Viewer
 from datasources.prometheus.batch import Target
-from datasources.prometheus.cluster_batches import CLUSTER, CLUSTER_GPUS, CLUSTER_USED, GAUGES, HEARD, USED
-from datasources.prometheus.run import fetch
+from datasources.prometheus.cluster_batches import ACTIVE_GPUS, CLUSTER, CLUSTER_USED, GAUGES, HEARD, HELD_GPUS, USED
+from datasources.prometheus.run import explained
 from datasources.slurm.cluster import ClusterNow
 from datasources.sources import Sources
 from pages import status_narrow
@@ -29,6 +29,7 @@ from pages.status_glance import GLANCE, shown
 from pages.status_mine import MINE
 from pages.status_now import draw_tiles, draw_verdict, flat, headline_query, read_now
 
+OF_JOBS = {"used": "gpus", "active": "gpus_active", "held": "gpus_held"}
 COLUMNS = ("used", "active", "allocated", "usable", "total")
 
 
@@ -38,14 +39,14 @@ def _flattened(found: Any) -> Any:
 
 def use_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """Wide frames over the page's range. `cores` and `gpus`: columns used, active (GPUs only), allocated, usable, total (cores; GPUs)."""
-    asked = (CLUSTER, CLUSTER_USED, CLUSTER_GPUS)
-    calls = {"series": lambda: fetch(sources, asked, Target(), when, viewer=PUBLIC), "now": lambda: read_now(sources)}
+    asked = (CLUSTER, CLUSTER_USED)
+    calls = {"series": lambda: explained(sources, asked, Target(), when, viewer=PUBLIC), "now": lambda: read_now(sources)}
     found = sources.pool.gather(calls, 9.0)
     series = found["series"]
     if isinstance(series, TurtleError):
         return {"cores": series, "gpus": series}
-    gauges, used, gpus = (_flattened(series[batch.key]) for batch in asked)
-    return {"cores": _cores(gauges, used), "gpus": _gpus(gauges, gpus, found["now"])}
+    gauges, used = (_flattened(series[batch.key]) for batch in asked)
+    return {"cores": _cores(gauges, used), "gpus": _gpus(gauges, used, found["now"])}
 
 
 def _gauge(gauges: Any, name: str) -> pd.Series | None:
@@ -80,7 +81,7 @@ def _cores(gauges: Any, used: Any) -> pd.DataFrame | TurtleError:
 
 def _gpus(gauges: Any, jobs: Any, now: Any) -> pd.DataFrame | TurtleError:
     series = _levels(gauges, "slurm_gpus")
-    of_jobs = {} if isinstance(jobs, TurtleError) else {name: jobs[name] for name in ("used", "active", "held") if name in jobs}
+    of_jobs = {} if isinstance(jobs, TurtleError) else {name: jobs[column] for name, column in OF_JOBS.items() if column in jobs}
     held = of_jobs.pop("held", None)
     told = series.get("total")
     known = now.configured.gpu_count if isinstance(now, ClusterNow) else 0
@@ -139,7 +140,7 @@ CORES = Panel(
 )  # fmt: skip
 GPUS = Panel(
     key="gpus", title=N_("GPUs"), unit=N_("GPUs"), help=HELP_GPUS, frame="gpus", figure=use_figure, scope="cluster",
-    needs=(*needs("slurm_gpus"), *needs_of(CLUSTER_GPUS)),
+    needs=(*needs("slurm_gpus"), *(Need(kind="rule", name=rule) for rule in (USED["gpus"], HELD_GPUS, ACTIVE_GPUS))),
 )  # fmt: skip
 PAGE = Page(
     key="status",

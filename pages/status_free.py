@@ -35,6 +35,7 @@ from pages.status_now import read_now
 SIZES_SECONDS = 600  # nodes do not grow from one minute to the next
 HELD_SECONDS = 20
 WAITS_SECONDS = 300
+SINCE = "{since}"  # where the time goes, which the browser writes in the reader's zone
 FEWEST = 5  # of fewer jobs no wait is told: it could be one person's
 KIND_COLUMNS = ("kind", "nodes", "cores", "free", "away", "use")
 
@@ -125,7 +126,8 @@ def free_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
 
 
 def waits_table(counts: pd.DataFrame) -> pd.DataFrame:
-    """One row a partition, most jobs first: partition, jobs, median, p90 (s). Of fewer than FEWEST jobs neither number nor wait is told (NaN)."""
+    """One row a partition, most jobs first: partition, jobs, median, p90 (s). Of fewer than FEWEST jobs neither number nor wait is told (NaN).
+    attrs since: see recent_waits."""
     rows = []
     for name, own in counts.groupby("partition"):
         jobs = int(own["jobs"].sum())
@@ -133,7 +135,9 @@ def waits_table(counts: pd.DataFrame) -> pd.DataFrame:
         values = [float("nan")] * 2 if few else [quantile(own["bucket"].tolist(), own["jobs"].tolist(), part) for part in (0.5, 0.9)]
         rows.append({"partition": str(name), "jobs": float("nan") if few else float(jobs), "median": values[0], "p90": values[1]})
     found = pd.DataFrame(rows, columns=["partition", "jobs", "median", "p90"]).astype({"partition": "str"})
-    return found.sort_values(["jobs", "partition"], ascending=[False, True], na_position="last", ignore_index=True)
+    found = found.sort_values(["jobs", "partition"], ascending=[False, True], na_position="last", ignore_index=True)
+    found.attrs["since"] = counts.attrs.get("since")
+    return found
 
 
 def _gpu_name(kind: str, settings: Settings) -> str:
@@ -171,6 +175,7 @@ def _reserved_note(frames: Frames, now: ClusterNow, about: About) -> Any:
     count = len(now.reserved_cores)
     if not count:
         return None
+    unsized = len(now.reserved_unsized)
     one, many = N_("%(num)s node is reserved now, in whole or in part."), N_("%(num)s nodes are reserved now, in whole or in part.")
     said: list[Any] = [ngettext(one, many, count)]
     found = frames["reserved"]
@@ -178,6 +183,9 @@ def _reserved_note(frames: Frames, now: ClusterNow, about: About) -> Any:
         for one in found:
             nodes = ", ".join(one.nodes[:4]) + (" …" if len(one.nodes) > 4 else "")
             said += [" ", _("%(name)s (%(nodes)s) until", name=one.name, nodes=nodes), " ", text.moment(one.end) if one.end else _("it is ended"), "."]
+    if unsized:
+        one, many = N_("What %(num)s of them holds is not known: its GPUs count as free."), N_("What %(num)s of them hold is not known: their GPUs count as free.")
+        said += [" ", ngettext(one, many, unsized)]
     return html.P(said, className="tt-narrow-note")
 
 
@@ -215,7 +223,13 @@ def draw_waits(frames: Frames, about: About) -> Any:
         Column(key="median", title=N_("Half waited less than"), kind="duration", phone=True, alone=N_("Half")),
         Column(key="p90", title=N_("9 of 10 less than"), kind="duration", phone=True, alone=N_("9 of 10")),
     )
-    return table(frame, columns, empty=N_("No job began within the last 24 hours."), filtered=False)
+    found = table(frame, columns, empty=N_("No job began within the last 24 hours."), filtered=False)
+    since = frame.attrs.get("since")
+    if since is None:
+        return found
+    said = _("So many jobs end here that the newest stand for all: those that ended since %(time)s, and those that have not ended.", time=SINCE)
+    before, _mark, after = said.partition(SINCE)
+    return html.Div([found, html.P([before, text.moment(since), after], className="tt-narrow-note")])
 
 
 HELP_FREE = N_(

@@ -42,23 +42,22 @@ def _hosts(sources: Sources, named: Mapping[str, Host], when: TimeRange) -> Any:
 
 
 def glance_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`systems`: file_systems_now's first frame. `hosts`: hosts_now's of login and of transfer nodes that could be had, with title and kind (words);
+    """`systems`: file_systems_now's first frame. `hosts`: hosts_now's of login and transfer nodes, asked for together, with title and kind (words);
     empty where the settings name none. Or errors."""
     places = sources.settings.overview
     found = sources.pool.gather(
         {
             "systems": lambda: _systems(sources, when),
-            "logins": lambda: _hosts(sources, places.login_nodes, when),
-            "transfers": lambda: _hosts(sources, places.transfer_nodes, when),
+            "hosts": lambda: _hosts(sources, {**places.login_nodes, **places.transfer_nodes}, when),
         },
         9.0,
         "prometheus",
     )
-    rows = _host_rows(found["logins"], places.login_nodes, _("login")) + _host_rows(found["transfers"], places.transfer_nodes, _("transfer"))
-    failed = next((found[key] for key in ("logins", "transfers") if isinstance(found[key], TurtleError)), None)
-    hosts = pd.DataFrame(rows)
-    hosts.attrs = {"unread": {key: found[key] for key in ("logins", "transfers") if isinstance(found[key], TurtleError)}}
-    return {"systems": found["systems"], "hosts": failed if failed is not None and not rows else hosts}
+    hosts = found["hosts"]
+    if not isinstance(hosts, TurtleError):
+        both = ((places.login_nodes, _("login")), (places.transfer_nodes, _("transfer")))
+        hosts = pd.DataFrame([row for named, kind in both for row in _host_rows(hosts, named, kind)])
+    return {"systems": found["systems"], "hosts": hosts}
 
 
 def shown(settings: Settings) -> bool:
@@ -98,11 +97,8 @@ def draw_systems(frames: Frames, about: About) -> Any:
     return html.Div([*missing(frame), body, _more(about, _("All of the file systems"), "/filesystems")])
 
 
-def _host_rows(frame: Any, named: Mapping[str, Host], kind: str) -> list[dict[str, Any]]:
-    if isinstance(frame, TurtleError) or frame.empty:
-        return []
-    rows = frame.to_dict("records")
-    return [{**row, "title": named[row["host"]].title or row["host"] if row["host"] in named else row["host"], "kind": kind} for row in rows]
+def _host_rows(frame: pd.DataFrame, named: Mapping[str, Host], kind: str) -> list[dict[str, Any]]:
+    return [{**row, "title": named[row["host"]].title or row["host"], "kind": kind} for row in frame.to_dict("records") if row["host"] in named]
 
 
 def _state(row: dict[str, Any]) -> Any:
@@ -128,9 +124,7 @@ def draw_hosts(frames: Frames, about: About) -> Any:
     )
     pages = ((_("Login nodes"), "/logins", places.login_nodes), (_("Transfer nodes"), "/transfers", places.transfer_nodes))
     ways = [_more(about, said, path) for said, path, have in pages if have]
-    named = {"logins": _("Login nodes"), "transfers": _("Transfer nodes")}
-    unread = [parts.notice(f"{named[key]}: {error_sentence(error)}", "warn") for key, error in frame.attrs.get("unread", {}).items()]
-    return html.Div([*unread, table(frame, columns, filtered=len(frame) > 12), html.Div(ways, className="tt-ways")])
+    return html.Div([table(frame, columns, filtered=len(frame) > 12), html.Div(ways, className="tt-ways")])
 
 
 HELP_SYSTEMS = N_("Bytes read and written a second over the last minutes, and how full each is.")

@@ -61,6 +61,8 @@ def known_project(sources: Sources, *, viewer: Viewer, project: str) -> str:
         raise frame
     found = next((name for name in frame["project_name"] if name == project), None)
     if found is None:
+        if frame.empty and reason_for_empty(sources, batch, Target(), TimeRange(start=now - HOUR, end=now, now=now), None) is Why.METRIC_ABSENT:
+            raise NoData(Why.METRIC_ABSENT, batch.exporter)
         raise NotFound(f"cloud project {project}")
     return found
 

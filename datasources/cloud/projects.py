@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import NoData, TurtleError, Why
+from core.hooks import projects_told
 from core.timerange import TimeRange
 from core.units import HOUR
 from core.viewer import Viewer, only_project, only_staff
@@ -36,7 +37,13 @@ def _now(sources: Sources) -> TimeRange:
 
 
 def _ask(sources: Sources, viewer: Viewer, wanted: tuple[Batch, ...], target: Target, when: TimeRange) -> dict[str, Any]:
-    return fetch(sources, wanted, target, when, viewer=viewer)
+    """Frames by batch key; an error in place of an empty one whose exporter tells of nothing at all: that is not the same as nothing running."""
+    found = fetch(sources, wanted, target, when, viewer=viewer)
+    for batch in wanted:
+        frame = found[batch.key]
+        if isinstance(frame, pd.DataFrame) and frame.empty and reason_for_empty(sources, batch, target, when, None) is Why.METRIC_ABSENT:
+            found[batch.key] = NoData(Why.METRIC_ABSENT, batch.exporter)
+    return found
 
 
 def _by_project(frame: Any, what: str = "") -> dict[str, float]:
@@ -80,6 +87,8 @@ def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     A project without machines has gaps (NaN) where machines count. attrs["troubles"]: errors of sources.
     """
     names = sorted(viewer.cloud_projects)
+    if viewer.name is not None and not names and not projects_told(sources.hooks, viewer.name):
+        raise NoData(Why.MEMBERS_UNKNOWN)
     if viewer.name is None or not names:
         return _table({}, [])
     granted, ran = batches.quota(sources.settings), batches.running(sources.settings)

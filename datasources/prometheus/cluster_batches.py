@@ -19,12 +19,13 @@ GAUGES = (
 )  # fmt: skip
 USED = {"cores": "slurm_job:used_core:sum", "gpus": "slurm_job:used_gpu:sum"}
 HELD_GPUS, ACTIVE_GPUS = "slurm_job:allocated_gpu:count", "slurm_job:non_idle_gpu:sum_user_account"
-MEMORY = {"used": "slurm_job:rss_memory:sum", "allocated": "slurm_job:allocated_memory:sum"}
+MEMORY = {"memory": "slurm_job:rss_memory:sum", "memory_held": "slurm_job:allocated_memory:sum"}
+RULES = {**USED, "gpus_held": HELD_GPUS, **MEMORY}
 MEMORY_TOTAL = "node_memory_MemTotal_bytes"
 STATES = ("alloc", "mix", "comp", "idle", "resv", "maint", "drain", "down", "fail", "err", "unknown")
 NODES = tuple(f"slurm_nodes_{state}" for state in STATES)
 JOBS = ("slurm_partition_jobs_running", "slurm_partition_jobs_pending")
-WAITS = ("slurm_partition_jobs_median_wait_time_seconds",)
+WAIT = "slurm_partition_jobs_median_wait_time_seconds"
 SCHEDULER = tuple(
     f"slurm_scheduler_{name}"
     for name in (
@@ -52,17 +53,9 @@ def _rule(rule: str, site: str) -> str:
 
 
 def _used(target: Target, grid: Grid, site: str) -> str:
-    return joined({what: _rule(rule, site) for what, rule in USED.items()})
-
-
-def _gpus(target: Target, grid: Grid, site: str) -> str:
     # the users' own series are added up here, so that none of them leaves the server
     active = f"sum(max by (cluster, gpu_type, user, account) ({selector(ACTIVE_GPUS, site)}))"
-    return joined({"used": _rule(USED["gpus"], site), "held": _rule(HELD_GPUS, site), "active": active})
-
-
-def _memory(target: Target, grid: Grid, site: str) -> str:
-    return joined({what: _rule(rule, site) for what, rule in MEMORY.items()})
+    return joined({**{what: _rule(rule, site) for what, rule in RULES.items()}, "gpus_active": active})
 
 
 def _heard(target: Target, grid: Grid, site: str) -> str:
@@ -78,31 +71,19 @@ def _rpc(metric: str):  # noqa: ANN202 - the expr of a batch
 
 # cores, GPUs and jobs by state, one column a metric
 CLUSTER = Batch(key="cluster", exporter=SLURM, metrics=GAUGES, expr=_gauges(GAUGES), levels=("__name__",), merge="max", module="status")
-# busy cores and fully busy GPUs of all jobs, columns "cores" and "gpus"
+# what all jobs use: cores (busy ones), gpus (their utilisation added up), gpus_held (devices of jobs), gpus_active (devices that show any use),
+# memory (bytes, rss), memory_held (bytes, limits)
 CLUSTER_USED = Batch(
-    key="cluster_used", exporter=JOB, metrics=(), rules=tuple(USED.values()), expr=_used, levels=("what",), module="status"
-)
-# GPUs of all jobs: used (fully busy ones), held (devices of jobs), active (devices that show any use)
-CLUSTER_GPUS = Batch(
-    key="cluster_gpus", exporter=JOB, metrics=(), rules=(USED["gpus"], HELD_GPUS, ACTIVE_GPUS), expr=_gpus, levels=("what",), module="status"
-)
-# bytes of all jobs: used (rss), allocated (limits)
-CLUSTER_MEMORY = Batch(
-    key="cluster_memory", exporter=JOB, metrics=(), rules=tuple(MEMORY.values()), expr=_memory, levels=("what",), module="status"
+    key="cluster_used", exporter=JOB, metrics=(), rules=(*RULES.values(), ACTIVE_GPUS), expr=_used, levels=("what",), module="status"
 )
 # when the Slurm exporter was last read, UTC s; no row where it was not within six hours
 HEARD = Batch(key="cluster_heard", exporter=SLURM, metrics=(GAUGES[2],), expr=_heard, levels=(), merge="max", instant=True, module="status")
 # nodes by state, one column a metric; drain holds drained and draining ones
 NODE_STATES = Batch(key="cluster_nodes", exporter=SLURM, metrics=NODES, expr=_gauges(NODES), levels=("__name__",), merge="max", module="status")
-# jobs running and pending in each partition
+# jobs running and pending in each partition, and how long those pending have waited (median, seconds since submission)
 PARTITION_JOBS = Batch(
-    key="partition_jobs", exporter=SLURM, metrics=JOBS, expr=_gauges(JOBS, "partition"), levels=("__name__", "partition"), labels=("partition",),
-    merge="max", module="status",
-)  # fmt: skip
-# how long those waiting have waited, median, seconds since submission
-PARTITION_WAITS = Batch(
-    key="partition_waits", exporter=SLURM, metrics=WAITS, expr=_gauges(WAITS, "partition"), levels=("partition",), labels=("partition",),
-    merge="max", module="status",
+    key="partition_jobs", exporter=SLURM, metrics=(*JOBS, WAIT), expr=_gauges((*JOBS, WAIT), "partition"), levels=("__name__", "partition"),
+    labels=("partition",), merge="max", module="status",
 )  # fmt: skip
 # sdiag: cycles in microseconds, depths and lengths in jobs, threads
 SDIAG = Batch(key="scheduler", exporter=SLURM, metrics=SCHEDULER, expr=_gauges(SCHEDULER), levels=("__name__",), merge="max", module="status")
@@ -140,6 +121,5 @@ def node_sizes(settings: Settings) -> Batch:
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
     return (
-        CLUSTER, CLUSTER_USED, CLUSTER_GPUS, CLUSTER_MEMORY, HEARD, NODE_STATES, PARTITION_JOBS, PARTITION_WAITS, SDIAG, RPCS, DBD, DBD_RPCS,
-        node_sizes(settings),
+        CLUSTER, CLUSTER_USED, HEARD, NODE_STATES, PARTITION_JOBS, SDIAG, RPCS, DBD, DBD_RPCS, node_sizes(settings),
     )  # fmt: skip

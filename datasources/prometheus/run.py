@@ -161,6 +161,17 @@ def _natural(key: tuple[str, ...]) -> tuple:
     return tuple(tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", text)) for text in key)
 
 
+def explained(sources: Sources, batches: Iterable[Batch], target: Target, when: TimeRange, *, viewer: Viewer) -> dict[str, pd.DataFrame | TurtleError]:
+    """As fetch(), with NoData that says why in place of a wide frame without any series."""
+    wanted = tuple(batches)
+    found = fetch(sources, wanted, target, when, viewer=viewer)
+    for batch in wanted:
+        frame = found[batch.key]
+        if isinstance(frame, pd.DataFrame) and not batch.instant and not frame.shape[1]:
+            found[batch.key] = NoData(reason_for_empty(sources, batch, target, when, None), (*batch.metrics, *batch.rules, batch.exporter)[0])
+    return found
+
+
 def reason_for_empty(sources: Sources, batch: Batch, target: Target, when: TimeRange, run: Run | None) -> Why:
     """Why a batch answered nothing; asks Prometheus at most three small questions, each remembered for a minute."""
     if sources.prometheus is None or not sources.settings.exporter(batch.exporter).installed:

@@ -11,7 +11,7 @@ import pytest
 from demo.behaviour import profile
 from demo.model import BUCKET, Plan
 from demo.plan import make_plan
-from demo.series import Gusts, Hum, raw_begin
+from demo.series import Gusts, Hum, raw_begin, run_end
 from demo.series_catalog import Catalog
 
 NOW = 1_795_366_000
@@ -125,3 +125,22 @@ def test_gusts_add_up_to_their_counter_wherever_one_begins_to_ask() -> None:
     np.testing.assert_allclose(np.diff(total - calm.total(times, begin)) / 60, more[:-1], atol=1e-8)
     np.testing.assert_allclose(total[700:], gusts.total(times[700:], begin))
     assert abs(more.min()) < 1e-12 and 0.1 < more.max() < 0.4 and 0.2 < (more > 1e-9).mean() < 0.7
+
+
+def test_the_wait_of_those_pending_is_that_of_the_plan(plan: Plan, catalog: Catalog) -> None:
+    """Of each partition at its grid's last moment; nothing is told of one in which nobody waits."""
+    blocks = {block.labels[0]["partition"]: block for block in catalog.standing if block.labels[0]["__name__"].endswith("median_wait_time_seconds")}
+    at, told = NOW // 300 * 300, 0
+    for name, block in blocks.items():
+        ages = [
+            at - run.submit
+            for run in plan.runs
+            if name in run.partition.split(",") and run.submit <= at and (run_end(run.end, plan) if run.start is None else run.start) > at
+            for _task in range(max(run.array_pending, 1) if run.start is None else 1)
+        ]
+        median, mean = block.values(np.array([NOW + 7.0]))[:, 0]
+        assert bool(ages) == (not np.isnan(median))
+        if ages:
+            told += 1
+            assert (median, mean) == (pytest.approx(np.median(ages)), pytest.approx(np.mean(ages)))
+    assert told

@@ -136,10 +136,3 @@ def test_at_a_glance_says_why_there_is_nothing(failed: Exception) -> None:
     frames = {"systems": failed, "hosts": failed}
     assert texts(status_glance.draw_systems(frames, ABOUT)) and texts(status_glance.draw_hosts(frames, ABOUT))
     assert "name no login or transfer nodes" in texts(status_glance.draw_hosts({"hosts": pd.DataFrame()}, ABOUT))
-
-
-def test_at_a_glance_says_what_is_missing_beside_what_is_there() -> None:
-    hosts = pd.DataFrame([{"host": "l1", "title": "Login 1", "kind": "login", "state": "quiet", "load_per_core": 0.1, "memory_share": 0.2}])
-    hosts.attrs["unread"] = {"transfers": SourceDown("prometheus")}
-    said = texts(status_glance.draw_hosts({"hosts": hosts}, ABOUT))
-    assert "Login 1" in said and "Transfer nodes: The metrics server cannot be reached" in said
