@@ -5,7 +5,7 @@
   const WAIT = 160, LONGEST = 200, RECENT = 8;
   const base = () => T.frame().base || "/";
   const make = (tag, className, text) => { const one = document.createElement(tag); if (className) one.className = className; if (text) one.textContent = text; return one; };
-  let box, input, list, told, opener, timer = 0, asked = 0, stop = null, chosen = -1, before = null, shownFor = null;
+  let box, input, list, told, opener, timer = 0, asked = 0, stop = null, chosen = -1, moved = false, before = null, shownFor = null;
 
   function build() {
     box = document.getElementById("tt-search");
@@ -41,6 +41,7 @@
     box.addEventListener("focusout", (event) => { if (event.relatedTarget && !box.contains(event.relatedTarget)) shut(false); });
   }
   const options = () => Array.from(list.querySelectorAll("[role=option]"));
+  const typedText = () => input.value.trim().slice(0, LONGEST);
   const isOpen = () => box && box.classList.contains("tt-open");
 
   function open() {
@@ -53,7 +54,7 @@
       if (T.phone()) { box.setAttribute("role", "dialog"); box.setAttribute("aria-modal", "true"); box.setAttribute("aria-label", box.dataset.hint); }
       input.setAttribute("aria-expanded", "true");
       input.placeholder = box.dataset.full;
-      if (shownFor !== input.value.trim()) ask();
+      if (shownFor !== typedText()) ask();
     }
     if (document.activeElement !== input) { input.focus(); input.select(); }
   }
@@ -69,6 +70,7 @@
     input.placeholder = box.dataset.hint;
     input.value = "";
     shownFor = null;
+    moved = false;
     list.replaceChildren();
     told.textContent = "";
     if (back === false) return;
@@ -77,11 +79,12 @@
     before = null;
   }
   function typed() {
+    moved = false;
     clearTimeout(timer);
     timer = setTimeout(ask, WAIT);
   }
   async function ask() {
-    const text = input.value.trim().slice(0, LONGEST), mine = ++asked;
+    const text = typedText(), mine = ++asked;
     if (stop) stop.abort();
     stop = new AbortController();
     box.classList.add("tt-busy");
@@ -97,10 +100,11 @@
     }
     if (mine !== asked || !isOpen()) return;
     box.classList.remove("tt-busy");
-    shownFor = input.value.trim();
+    shownFor = text; // what was asked: more may have been typed while the answer was on its way
     show(found, text);
   }
   function show(found, text) {
+    const kept = moved && chosen >= 0 ? options()[chosen].href : null;
     const groups = (found.groups || []).slice();
     if (!text) { const rows = recent(); if (rows.length) groups.unshift({ title: box.dataset.recent, rows, note: "" }); }
     list.replaceChildren(...groups.map(group));
@@ -108,7 +112,10 @@
     else if (!groups.length) list.append(make("div", "tt-search-note", box.dataset.none));
     const count = options().length;
     told.textContent = found.failed || (count ? count + " " + box.dataset.results : box.dataset.none);
-    choose(count && text ? 0 : -1);
+    // a choice made with the arrows stays when the same is found again
+    const again = kept ? options().findIndex((one) => one.href === kept) : -1;
+    moved = again >= 0;
+    choose(moved ? again : count && text ? 0 : -1);
   }
   function group(one, place) {
     const part = make("div", "tt-search-group"), title = make("div", "tt-search-title", one.title);
@@ -147,10 +154,11 @@
       event.preventDefault();
       const next = chosen + (event.key === "ArrowDown" ? 1 : -1);
       choose(next >= count ? 0 : next < 0 ? count - 1 : next);
+      moved = count > 0;
     } else if (event.key === "Enter") {
       event.preventDefault();
-      // what is shown may be of what was typed before: ask first
-      if (shownFor !== input.value.trim()) { clearTimeout(timer); await ask(); }
+      // what is shown may be of what was typed before: ask first, but for a choice made with the arrows among what is shown
+      if (!moved && shownFor !== typedText()) { clearTimeout(timer); await ask(); }
       // a busy portal may fail once: who pressed Enter should not have to press it again
       if (isOpen() && !options().length && list.querySelector(".tt-bad-note")) await ask();
       const one = options()[chosen < 0 ? 0 : chosen];

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -19,6 +20,7 @@ from tests.portal.test_numbers import table
 pytestmark = pytest.mark.browser
 STAFF, PI, ACCOUNT = "ada", "wlovelace", "def-lovelace_cpu"
 FILTERED = "def-turing_cpu"
+FOUND = "return Array.from(document.querySelectorAll('[role=option]'), (one) => one.innerText)"
 
 
 def path(screen: Screen) -> str:
@@ -26,12 +28,20 @@ def path(screen: Screen) -> str:
     return screen.js("return location.pathname")
 
 
+def only(screen: Screen, text: str) -> None:
+    """Wait until what was found by all that was typed is this alone: the first letters find more, and arrows would move among those."""
+    screen.wait("const found = document.querySelectorAll('[role=option]'); return found.length === 1 && found[0].innerText.includes(arguments[0])", text)
+
+
 def arrive(screen: Screen, wanted: str, holds: str = "") -> None:
     """Wait until the page of this address is there with all it draws, this text among it: until then the one before is still shown."""
     key = {"": "status"}.get(wanted.split("/")[1], wanted.split("/")[1])
     if key == "cloud":
         key = ("cloud", "cloud_project", "cloud_instance")[wanted.count("/") - 1]
-    screen.until(lambda: path(screen) == wanted)
+    try:
+        screen.until(lambda: path(screen) == wanted)
+    except TimeoutException as error:
+        raise AssertionError(f"still at {screen.js('return location.href')}, with this found: {screen.js(FOUND)}") from error
     screen.wait("return (document.querySelector('.tt-page') || {dataset: {}}).dataset.page === arguments[0]", key)
     screen.settled()
     screen.wait("return document.querySelector('.tt-main').innerText.includes(arguments[0])", holds)
@@ -92,12 +102,12 @@ def test_the_keyboard_alone_finds_a_person_and_a_job(screen: Screen, demo: Demo)
     screen.be(STAFF).look().open("/")
     ActionChains(screen.driver).send_keys("/").perform()
     ActionChains(screen.driver).send_keys("keller").perform()
-    screen.find('[role="option"]', "bruno")
+    only(screen, "bruno")
     ActionChains(screen.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
     arrive(screen, "/user/bruno")
     ActionChains(screen.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
     ActionChains(screen.driver).send_keys(str(job.id_job)).perform()
-    screen.find('[role="option"]', str(job.id_job))
+    only(screen, str(job.id_job))
     ActionChains(screen.driver).send_keys(Keys.ARROW_DOWN, Keys.ENTER).perform()
     arrive(screen, f"/job/{job.id_job}")
     assert screen.console() == []

@@ -195,6 +195,37 @@ def test_late_answers_are_dropped(open_app: Any, searching: Any) -> None:
     assert browser.driver.execute_script(HITS) == "mira,mirko"
 
 
+OVERTAKEN = """
+const field = document.getElementById('tt-search-input'), list = document.querySelector('.tt-search-list'), real = window.fetch;
+const type = (text) => { field.value = text; field.dispatchEvent(new InputEvent('input', {bubbles: true})); };
+const key = (name) => field.dispatchEvent(new KeyboardEvent('keydown', {key: name, bubbles: true, cancelable: true}));
+window.fetch = async (...asked) => {
+  const answer = await real(...asked);
+  if (String(asked[0]).endsWith('q=mir')) type('mira');   // more is typed just before the answer is read
+  return answer;
+};
+new MutationObserver((seen, watch) => { if (list.childElementCount) { watch.disconnect(); arguments[0].forEach(key); } }).observe(list, {childList: true});
+type('mir');
+"""
+
+
+@pytest.mark.parametrize(("keys", "name"), [(["Enter"], "only"), (["ArrowDown", "Enter"], "mirko")])
+def test_an_answer_to_fewer_letters_is_not_taken_for_all_of_them(
+    open_app: Any, searching: Any, monkeypatch: pytest.MonkeyPatch, keys: list[str], name: str
+) -> None:
+    """Enter asks for what was typed last; what somebody chose with the arrows among what is seen is what opens."""
+    monkeypatch.setattr(
+        "components.search.find",
+        lambda sources, *, viewer, text, kinds: {"person": Hits(hits=(Hit(kind="person", name="only"),))} if text == "mira" else _hits(text),
+    )
+    browser = open_app(searching[0])
+    _wait(browser, DRAWN)
+    _type(browser, "/")
+    _wait(browser, "return document.activeElement.id === 'tt-search-input'")
+    browser.driver.execute_script(OVERTAKEN, keys)
+    _wait(browser, f"return location.pathname === '/user/{name}'")
+
+
 def test_a_failure_is_said(open_app: Any, searching: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = open_app(searching[0])
     _wait(browser, DRAWN)
