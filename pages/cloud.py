@@ -13,7 +13,6 @@ from components.needs import PLAIN, needs_of
 from components.records import About, Block, Frames, Page, Panel, Section
 from components.table import Column, table
 from components.text import N_, _
-from core.errors import TurtleError
 from core.subjects import Subject
 from core.timerange import TimeRange
 from core.units import DAY
@@ -73,19 +72,12 @@ def _machines(row: dict[str, Any], *, sure: bool) -> Any:
 
 
 def charts_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`cores`, `memory` (bytes): levels what (used, running) and project, of all projects."""
-    frame = projects.over_time(sources, viewer=viewer, when=when)
-    if isinstance(frame, TurtleError):
-        return {"cores": frame, "memory": frame}
-    return with_units({kind: _kind_of(frame, kind) for kind in ("cores", "memory")}, {"cores": "cores", "memory": "bytes"})
-
-
-def _kind_of(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    keys = [("used" if what == kind else "running", name) for what, name in frame.columns if what in (kind, f"{kind}_running")]
-    found = frame.loc[:, [what in (kind, f"{kind}_running") for what in frame.columns.get_level_values("what")]]
-    found.columns = pd.MultiIndex.from_tuples(keys, names=["what", "project"])
-    found.attrs = {**frame.attrs, "paths": {name: path_of(name) for _what, name in keys if name}}
-    return found
+    """`cores`, `memory` (bytes): levels what (used, running) and project, of all projects; each may be an error."""
+    found = projects.over_time(sources, viewer=viewer, when=when)
+    for frame in found.values():
+        if isinstance(frame, pd.DataFrame):
+            frame.attrs["paths"] = {name: path_of(name) for name in frame.columns.get_level_values("project") if name}
+    return with_units(found, {"cores": "cores", "memory": "bytes"})
 
 
 def head(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> tuple[str, Any, tuple[str, ...] | None]:
@@ -120,14 +112,14 @@ CLOUD = Page(
         ),
         Section(
             key="all", title=N_("All projects"), query=cloud_table.query, export=cloud_table.export, access=STAFF, eager=True,
-            needs=needs_of(batches.month(PLAIN), batches.month_object(PLAIN), batches.hypervisors(PLAIN), batches.physical(PLAIN)),
+            needs=needs_of(batches.month(PLAIN), batches.quota(PLAIN), batches.hypervisors(PLAIN), batches.physical(PLAIN)),
             blocks=(
                 Block(key="tiles", title="", draw=cloud_table.tiles, bare=True, height=132),
                 Block(key="projects", title=N_("Granted, running and used"), draw=cloud_table.draw, csv="projects", help=HELP_ALL, height=420),
             ),
         ),
         Section(
-            key="charts", title=N_("Over time"), query=charts_query, access=STAFF, needs=needs_of(batches.over_time(PLAIN)),
+            key="charts", title=N_("Over time"), query=charts_query, access=STAFF, needs=needs_of(batches.cores(PLAIN), batches.memory(PLAIN)),
             panels=(
                 Panel(
                     key="cores", title=N_("Cores used, by project"), unit=N_("busy cores"), frame="cores", figure=charts.cores, wide=True, scope="cloud",

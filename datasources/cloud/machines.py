@@ -54,17 +54,19 @@ def known_project(sources: Sources, *, viewer: Viewer, project: str) -> str:
     own = next((name for name in viewer.cloud_projects if name == project), None)
     if own is not None:
         return own
-    batch = cloud_project_batches.known(sources.settings)
-    now = int(sources.clock())
-    frame = fetch(sources, (batch,), Target(), TimeRange(start=now - HOUR, end=now, now=now), viewer=viewer)[batch.key]
-    if isinstance(frame, TurtleError):
-        raise frame
-    found = next((name for name in frame["project_name"] if name == project), None)
-    if found is None:
-        if frame.empty and reason_for_empty(sources, batch, Target(), TimeRange(start=now - HOUR, end=now, now=now), None) is Why.METRIC_ABSENT:
-            raise NoData(Why.METRIC_ABSENT, batch.exporter)
-        raise NotFound(f"cloud project {project}")
-    return found
+    now, settings = int(sources.clock()), sources.settings
+    when, empty = TimeRange(start=now - HOUR, end=now, now=now), True
+    # most have machines or a quota now; of the others a month is looked through
+    for batch in (cloud_project_batches.known(settings), cloud_project_batches.known_lately(settings)):
+        frame = fetch(sources, (batch,), Target(), when, viewer=viewer)[batch.key]
+        if isinstance(frame, TurtleError):
+            raise frame
+        if project in set(frame["project_name"]):
+            return project
+        empty = empty and frame.empty
+    if empty and reason_for_empty(sources, batch, Target(), when, None) is Why.METRIC_ABSENT:
+        raise NoData(Why.METRIC_ABSENT, batch.exporter)
+    raise NotFound(f"cloud project {project}")
 
 
 def listed_span(when: TimeRange) -> TimeRange:

@@ -28,7 +28,8 @@ GRANTED = {"cores_quota": "cores", "memory_quota": "memory", "block_quota": "blo
            "shared_used": "shared_used", "instances_quota": "instances"}  # fmt: skip
 RUNNING = {"cores_running": "cores", "memory_running": "memory", "block_running": "block", "instances": "instances"}
 NO_LIMIT = np.inf
-MOST_POINTS = 120  # of a chart of all projects: each point is read from thousands of series
+LEAST_POINTS, MOST_POINTS = 48, 120  # of a chart of all projects
+MOST_READ = 150_000  # machines times points of such a chart: 50 points of 3 000 machines
 
 
 def _now(sources: Sources) -> TimeRange:
@@ -37,21 +38,29 @@ def _now(sources: Sources) -> TimeRange:
 
 
 def _ask(sources: Sources, viewer: Viewer, wanted: tuple[Batch, ...], target: Target, when: TimeRange) -> dict[str, Any]:
-    """Frames by batch key; an error in place of an empty one whose exporter tells of nothing at all: that is not the same as nothing running."""
+    """Frames by batch key; an error in place of one without series over time, and of an empty one of now whose exporter tells of nothing at all.
+
+    Why there is nothing is asked only where there is nothing.
+    """
     found = fetch(sources, wanted, target, when, viewer=viewer)
     for batch in wanted:
         frame = found[batch.key]
-        if isinstance(frame, pd.DataFrame) and frame.empty and reason_for_empty(sources, batch, target, when, None) is Why.METRIC_ABSENT:
-            found[batch.key] = NoData(Why.METRIC_ABSENT, batch.exporter)
+        if isinstance(frame, pd.DataFrame) and frame.empty:
+            why = reason_for_empty(sources, batch, target, when, None)
+            if why is Why.METRIC_ABSENT or not batch.instant:
+                found[batch.key] = NoData(why, batch.exporter)
     return found
 
 
 def _by_project(frame: Any, what: str = "") -> dict[str, float]:
-    """{project: number} of a tidy frame; {} for an error."""
+    """{project: number} of a tidy frame, added up over the other levels; {} for an error."""
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         return {}
     rows = frame[frame["what"] == what] if what else frame
-    return {str(name): float(value) for name, value in zip(rows["project_name"], rows["value"], strict=True)}
+    found: dict[str, float] = {}
+    for name, value in zip(rows["project_name"], rows["value"], strict=True):
+        found[str(name)] = found.get(str(name), 0.0) + float(value)
+    return found
 
 
 def gpus(frame: Any, sources: Sources) -> dict[str, float]:
@@ -91,8 +100,8 @@ def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
         raise NoData(Why.MEMBERS_UNKNOWN)
     if viewer.name is None or not names:
         return _table({}, [])
-    granted, ran = batches.quota(sources.settings), batches.running(sources.settings)
     # staff are shown all projects below: what is asked for those answers this as well
+    granted, ran = batches.quota(sources.settings, month=viewer.is_staff), batches.running(sources.settings)
     target = Target() if viewer.is_staff else Target(projects=tuple(names))
     found = _ask(sources, viewer, (granted, ran), target, _now(sources))
     columns = _columns(found[granted.key], found[ran.key], sources)
@@ -116,15 +125,15 @@ def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     """
     only_staff(viewer, "cloud projects")
     settings = sources.settings
-    wanted = (batches.quota(settings), batches.running(settings), batches.month(settings), batches.month_object(settings))
+    wanted = (batches.quota(settings, month=True), batches.running(settings), batches.month(settings))
     found = _ask(sources, viewer, wanted, Target(), _now(sources))
-    granted, ran, month, stored = (found[batch.key] for batch in wanted)
+    granted, ran, month = (found[batch.key] for batch in wanted)
     moments = _by_project(month, "moments").get("", 0.0)
     columns = _columns(granted, ran, sources)
     for what in ("cores", "memory", "block"):
         # at a moment without machines of a project it used nothing
         columns[f"{what}_used"] = {name: value / moments for name, value in _by_project(month, what).items()} if moments else {}
-    columns["object_used"] = _by_project(stored)
+    columns["object_used"] = _by_project(granted, "object_month")
     names = sorted({name for column in columns.values() for name in column} - {""})
     frame = _table(columns, names)
     frame.attrs |= {"days": moments * batches.MOMENT / 86400, "troubles": _troubles(found)}
@@ -136,14 +145,60 @@ def total(frame: pd.DataFrame) -> dict[str, Any]:
     return {column: float(frame[column].sum(min_count=1)) for column in COLUMNS}
 
 
-def over_time(sources: Sources, *, viewer: Viewer, when: TimeRange) -> Any:
-    """What all projects use over the range (cloud_project_batches.over_time): a wide frame, levels what and project_name, or an error; for staff."""
+def over_time(sources: Sources, *, viewer: Viewer, when: TimeRange) -> dict[str, Any]:
+    """What all projects use over the range: {"cores": …, "memory": … (bytes)}, each a wide frame, levels what and project, or an error; for staff.
+
+    `what`: used (by project), running (all of them, project ""; for cores machines by flavour times what one of it has, see sizes()).
+    """
     only_staff(viewer, "cloud projects")
-    batch, when = batches.over_time(sources.settings), replace(when, points=min(when.points, MOST_POINTS))
-    frame = _ask(sources, viewer, (batch,), Target(), when)[batch.key]
-    if not isinstance(frame, TurtleError) and frame.columns.empty:
-        return NoData(reason_for_empty(sources, batch, Target(), when, None), batch.exporter)
-    return frame
+    settings = sources.settings
+    running, cores, memory = batches.running(settings), batches.cores(settings), batches.memory(settings)
+    # the table of all projects asks the same
+    now = _ask(sources, viewer, (running,), Target(), _now(sources))[running.key]
+    when = replace(when, points=min(when.points, points(now)))
+    found = _ask(sources, viewer, (cores, memory), Target(), when)
+    return {"cores": _with_cores(found[cores.key], sizes(now, sources)), "memory": _with_levels(found[memory.key], "running")}
+
+
+def points(frame: Any) -> int:
+    """How many points a chart of all projects has, by how many machines run now: each point is read from all of them."""
+    if isinstance(frame, TurtleError):
+        return LEAST_POINTS
+    machines = sum(_by_project(frame, "instances").values())
+    return int(min(MOST_POINTS, max(LEAST_POINTS, MOST_READ // max(machines, 1.0))))
+
+
+def sizes(frame: Any, sources: Sources) -> dict[str, float]:
+    """{flavour: virtual cores of one machine}: as its machines have now, else as the settings say. OpenStack never changes those of a flavour."""
+    known = {name: float(one.cores) for name, one in sources.settings.cloud.flavours.items()}
+    if isinstance(frame, TurtleError) or frame.empty:
+        return known
+    counts = frame.groupby(["what", "instance_type"])["value"].sum()
+    cores, machines = (counts.get(what, pd.Series(dtype=float)) for what in ("cores", "flavour"))
+    return known | (cores / machines).dropna().to_dict()
+
+
+def _with_levels(frame: Any, *more: str) -> Any:
+    """The columns used, and those of `more`, with levels what and project."""
+    if isinstance(frame, TurtleError):
+        return frame
+    found = frame.loc[:, frame.columns.get_level_values("what").isin(("used", *more))]
+    found.columns = pd.MultiIndex.from_arrays([found.columns.get_level_values(level) for level in ("what", "project_name")], names=["what", "project"])
+    found.attrs = dict(frame.attrs)
+    return found
+
+
+def _with_cores(frame: Any, sizes: dict[str, float]) -> Any:
+    """With the virtual cores that run; at a moment with a machine of a flavour nobody knows, and at one without any machine, there is a gap."""
+    found = _with_levels(frame)
+    if isinstance(found, TurtleError):
+        return found
+    counts = frame.loc[:, frame.columns.get_level_values("what") == "machines"]
+    cores = counts * [sizes.get(str(name), np.nan) for name in counts.columns.get_level_values("instance_type")]
+    running = cores.fillna(0.0).sum(axis=1).where(counts.notna().any(axis=1) & (cores.notna() | counts.isna()).all(axis=1))
+    if running.notna().any():
+        found[("running", "")] = running
+    return found
 
 
 def physical(sources: Sources, *, viewer: Viewer) -> dict[str, float] | TurtleError:
@@ -171,4 +226,3 @@ def granted(sources: Sources, *, viewer: Viewer, project: str) -> dict[str, floa
         return frame
     limits = {str(what): float(value) for what, value in zip(frame["what"], frame["value"], strict=True)}
     return {what: NO_LIMIT if value < 0 else value for what, value in limits.items()}
-

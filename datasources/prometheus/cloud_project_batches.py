@@ -6,6 +6,8 @@ machines (one series a machine, not one a virtual core).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.settings import Settings
 from core.units import DAY, GIB, HOUR, MIB
 from datasources.prometheus.batch import Batch, Grid, Target
@@ -40,9 +42,9 @@ INFO = "libvirtd_info"
 TOTAL = "node_memory_MemTotal_bytes"
 MONTH, MOMENT = 31 * DAY, 7 * HOUR  # 7 hours: every hour of the day comes within a week
 KNOWN_DAYS = 31
-SELDOM = 4
 MOST = 50_000  # numbers an answer by project may have: a few a project, and one a flavour
 PROJECT = "project_name"
+Expr = Callable[[Target, Grid, str], str]
 
 
 def _gauge(metric: str, by: str, target: Target, site: str) -> str:
@@ -57,24 +59,39 @@ def _used_cores(target: Target, site: str, seconds: int) -> str:
     return f"sum by ({PROJECT}) (max by ({PROJECT}, uuid) (rate({selector(CPU, site, *where(target))}[{seconds}s]))) / 1e9"
 
 
+def _instant(key: str, exporter: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...]) -> Batch:
+    return Batch(
+        key=key, exporter=exporter, metrics=metrics, expr=expr, levels=levels, merge="max", instant=True, most=MOST, labels=(PROJECT,), module=MODULE
+    )  # fmt: skip
+
+
+def _over_time(key: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...]) -> Batch:
+    return Batch(key=key, exporter=LIBVIRT, metrics=metrics, expr=expr, levels=levels, merge="max", labels=(PROJECT,), module=MODULE)
+
+
 def known(settings: Settings) -> Batch:
-    """The names of all projects that had machines in the last month, or have a quota. Instant, level project_name."""
+    """The names of all projects that have machines now, or a quota. Instant, level project_name."""
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        ran = f"group by ({PROJECT}) (max_over_time((group by ({PROJECT}) ({selector(STATE, site)}))[{KNOWN_DAYS}d:1h]))"
-        there = [selector(STATE, site), f"last_over_time({selector(QUOTA['cores'][0], site)}[{3 * LOOKBACK}s])"]
-        return " or ".join((*(f"group by ({PROJECT}) ({one})" for one in there), ran))
+        there = (selector(STATE, site), f"last_over_time({selector(QUOTA['cores'][0], site)}[{3 * LOOKBACK}s])")
+        return " or ".join(f"group by ({PROJECT}) ({one})" for one in there)
 
-    return Batch(
-        key="cloud_known", exporter=LIBVIRT, metrics=(STATE, QUOTA["cores"][0]), expr=expr, levels=(PROJECT,), merge="max", instant=True, most=MOST,
-        labels=(PROJECT,), module=MODULE,
-    )  # fmt: skip
+    return _instant("cloud_known", LIBVIRT, (STATE, QUOTA["cores"][0]), expr, (PROJECT,))
+
+
+def known_lately(settings: Settings) -> Batch:
+    """The names of all projects that had machines in the last month. Instant, level project_name. Reads a month of every machine: the last resort."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        return f"group by ({PROJECT}) (max_over_time((group by ({PROJECT}) ({selector(STATE, site)}))[{KNOWN_DAYS}d:1h]))"
+
+    return _instant("cloud_known_lately", LIBVIRT, (STATE,), expr, (PROJECT,))
 
 
 def running(settings: Settings) -> Batch:
     """What the machines of each project have and use now. Instant; levels what, project_name, instance_type.
 
-    `what`: instances, cores, cores_used, memory, memory_used, block (bytes of virtual disks), flavour (machines by instance_type).
+    `what`: instances, cores_used, memory, memory_used, block (bytes of virtual disks); by instance_type too: cores, flavour (machines).
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
@@ -82,35 +99,33 @@ def running(settings: Settings) -> Batch:
         return joined({
             "flavour": f"count by ({PROJECT}, instance_type) ({one})",
             "instances": f"count by ({PROJECT}) ({_gauge(STATE, 'uuid', target, site)})",
-            "cores": f"count by ({PROJECT}) ({_gauge(VCPU, 'uuid, vcpu', target, site)})",
+            "cores": f"count by ({PROJECT}, instance_type) ({_gauge(VCPU, 'uuid, vcpu, instance_type', target, site)})",
             "cores_used": _used_cores(target, site, back(grid)),
             "memory": f"sum by ({PROJECT}) ({_gauge(CURRENT, 'uuid', target, site)}) * 1024",
             "memory_used": _used_memory(target, site),
             "block": f"sum by ({PROJECT}) ({_gauge(CAPACITY, 'uuid, device', target, site)})",
         })  # fmt: skip
 
-    return Batch(
-        key="cloud_running", exporter=LIBVIRT, metrics=(STATE, VCPU, CPU, CURRENT, USABLE, CAPACITY), expr=expr,
-        levels=("what", PROJECT, "instance_type"), merge="max", instant=True, most=MOST, labels=(PROJECT,), module=MODULE,
-    )  # fmt: skip
+    return _instant("cloud_running", LIBVIRT, (STATE, VCPU, CPU, CURRENT, USABLE, CAPACITY), expr, ("what", PROJECT, "instance_type"))
 
 
-def quota(settings: Settings) -> Batch:
+def quota(settings: Settings, *, month: bool = False) -> Batch:
     """What OpenStack grants each project, and what it counts itself. Instant; levels what, project_name.
 
     `what`: cores, instances; memory, block, object, object_used, shared, shared_used (bytes; OpenStack's MB and GB are binary). -1: no limit.
+    `month`: and object_month, the mean of object_used at the moments of month().
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        return joined({
-            what: f"max by ({PROJECT}) (last_over_time({selector(metric, site, *where(target))}[{3 * grid.scrape}s]))" + (f" * {unit}" if unit > 1 else "")
-            for what, (metric, unit) in QUOTA.items()
-        })  # fmt: skip
+        def told(metric: str) -> str:
+            return f"max by ({PROJECT}) (last_over_time({selector(metric, site, *where(target))}[{3 * grid.scrape}s]))"
 
-    return Batch(
-        key="cloud_quota", exporter=OPENSTACK, metrics=tuple(metric for metric, _unit in QUOTA.values()), expr=expr, levels=("what", PROJECT), merge="max",
-        instant=True, most=MOST, labels=(PROJECT,), module=MODULE,
-    )  # fmt: skip
+        stored = f"avg_over_time(({told(QUOTA['object_used'][0])})[{MONTH}s:{MOMENT}s])"
+        found = {what: told(metric) + (f" * {unit}" if unit > 1 else "") for what, (metric, unit) in QUOTA.items()}
+        return joined(found | ({"object_month": stored} if month else {}))
+
+    metrics = tuple(metric for metric, _unit in QUOTA.values())
+    return _instant("cloud_quota_month" if month else "cloud_quota", OPENSTACK, metrics, expr, ("what", PROJECT))
 
 
 def month(settings: Settings) -> Batch:
@@ -129,45 +144,30 @@ def month(settings: Settings) -> Batch:
             "moments": f"count_over_time((count({selector(STATE, site)})){over})",
         })  # fmt: skip
 
-    return Batch(
-        key="cloud_month", exporter=LIBVIRT, metrics=(CPU, CURRENT, USABLE, ALLOCATION, STATE), expr=expr, levels=("what", PROJECT), merge="max", instant=True,
-        most=MOST, labels=(PROJECT,), module=MODULE,
-    )  # fmt: skip
+    return _instant("cloud_month", LIBVIRT, (CPU, CURRENT, USABLE, ALLOCATION, STATE), expr, ("what", PROJECT))
 
 
-def month_object(settings: Settings) -> Batch:
-    """Bytes of objects each project had, the mean of the same moments. Instant; level project_name."""
+def cores(settings: Settings) -> Batch:
+    """All projects' cores over the range; levels what, project_name, instance_type.
 
-    def expr(target: Target, grid: Grid, site: str) -> str:
-        stored = f"max by ({PROJECT}) (last_over_time({selector(QUOTA['object_used'][0], site, *where(target))}[{3 * grid.scrape}s]))"
-        return f"avg_over_time(({stored})[{MONTH}s:{MOMENT}s])"
-
-    return Batch(
-        key="cloud_month_object", exporter=OPENSTACK, metrics=(QUOTA["object_used"][0],), expr=expr, levels=(PROJECT,), merge="max", instant=True, most=MOST,
-        labels=(PROJECT,), module=MODULE,
-    )  # fmt: skip
-
-
-def over_time(settings: Settings) -> Batch:
-    """All projects over the range: `what` is cores, memory (bytes; by project) or cores_running, memory_running (project_name ""); levels what, project_name.
-
-    Virtual cores are too many to be counted at each point, and change seldom: they are counted at every fourth.
+    `what`: used (busy cores, by project_name), machines (how many run, by instance_type). Virtual cores are many times as many series as machines,
+    and reading them over a range costs more than all else of it: what a machine of a flavour has is asked once, of now (running()).
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        seldom = SELDOM * grid.step
-        counted = f"count(group by (uuid, vcpu) ({selector(VCPU, site, *where(target))}))"
-        return joined({
-            "cores": _used_cores(target, site, back(grid)),
-            "memory": _used_memory(target, site),
-            "cores_running": f"last_over_time(({counted})[{seldom}s:{seldom}s])",
-            "memory_running": f"sum({_gauge(CURRENT, 'uuid', target, site)}) * 1024",
-        })  # fmt: skip
+        machines = f"group by (uuid, instance_type) ({selector(STATE, site, *where(target))})"
+        return joined({"used": _used_cores(target, site, back(grid)), "machines": f"count by (instance_type) ({machines})"})
 
-    return Batch(
-        key="cloud_over_time", exporter=LIBVIRT, metrics=(CPU, VCPU, CURRENT, USABLE), expr=expr, levels=("what", PROJECT), merge="max", labels=(PROJECT,),
-        module=MODULE,
-    )  # fmt: skip
+    return _over_time("cloud_cores_over_time", (CPU, STATE), expr, ("what", PROJECT, "instance_type"))
+
+
+def memory(settings: Settings) -> Batch:
+    """All projects' memory over the range (bytes): `what` is used (by project_name) or running (project_name ""); levels what, project_name."""
+
+    def expr(target: Target, grid: Grid, site: str) -> str:
+        return joined({"used": _used_memory(target, site), "running": f"sum({_gauge(CURRENT, 'uuid', target, site)}) * 1024"})
+
+    return _over_time("cloud_memory_over_time", (CURRENT, USABLE), expr, ("what", PROJECT))
 
 
 def hypervisors(settings: Settings) -> Batch:
@@ -201,5 +201,5 @@ def physical(settings: Settings) -> Batch:
 
 def all_of(settings: Settings) -> tuple[Batch, ...]:
     """Every batch of this module, for `python app.py check`."""
-    libvirt = (known(settings), running(settings), month(settings), over_time(settings), hypervisors(settings))
-    return (*libvirt, quota(settings), month_object(settings), physical(settings))
+    libvirt = (known(settings), known_lately(settings), running(settings), month(settings), cores(settings), memory(settings), hypervisors(settings))
+    return (*libvirt, quota(settings, month=True), physical(settings))

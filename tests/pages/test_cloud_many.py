@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from components.records import About
-from core.errors import BadInput, NoData, Why
-from core.settings import Settings
+from core.errors import BadInput, NoData, SourceSlow, Why
+from core.settings import Cloud, Flavour, Settings
 from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.cloud import projects
@@ -127,3 +127,36 @@ def test_staff_ask_for_their_own_projects_with_all_others(monkeypatch: pytest.Mo
     frame = projects.own(SimpleNamespace(settings=Settings(), clock=lambda: WHEN.now), viewer=viewer)
     assert [target.projects for target in seen] == [asked]
     assert list(frame["project"]) == ["p001", "p002"]
+
+
+def test_charts_of_many_machines_have_fewer_points() -> None:
+    """A point is read from all machines: twice as many machines are no twice as long a wait."""
+    def ran(machines: int) -> pd.DataFrame:
+        return pd.DataFrame({"what": "instances", "project_name": ["a", "b"], "instance_type": "", "value": [machines / 2] * 2})
+
+    assert [projects.points(ran(machines)) for machines in (20, 1250, 2000, 3000, 10_000)] == [120, 120, 75, 50, 48]
+    assert all(machines * projects.points(ran(machines)) <= 150_000 for machines in (1250, 2000, 3000))
+    assert projects.points(SourceSlow("prometheus")) == 48
+
+
+def test_the_cores_of_a_flavour_are_those_of_its_machines_now_else_of_the_settings() -> None:
+    """5 machines of c2 have 10 cores in two projects; c9 is in the settings only, and nobody knows gone."""
+    rows = [("flavour", "a", "c2", 3), ("flavour", "b", "c2", 2), ("cores", "a", "c2", 6), ("cores", "b", "c2", 4), ("instances", "a", "", 3)]
+    now = pd.DataFrame(rows, columns=["what", "project_name", "instance_type", "value"])
+    sources = SimpleNamespace(settings=Settings(cloud=Cloud(flavours={"c9": Flavour(cores=9, memory_gib=1), "c2": Flavour(cores=7, memory_gib=1)})))
+    assert projects.sizes(now, sources) == {"c2": 2, "c9": 9}
+    assert projects.sizes(NoData(Why.NO_DATA), sources) == projects.sizes(now.iloc[:0], sources) == {"c2": 7, "c9": 9}
+
+
+def test_a_machine_of_a_flavour_nobody_knows_is_a_gap_in_what_runs() -> None:
+    keys = [("used", "a", ""), ("machines", "", "c2"), ("machines", "", "c9"), ("machines", "", "gone")]
+    index = pd.DatetimeIndex(pd.to_datetime([0, 60, 120, 180], unit="s", utc=True), name="time")
+    nan = math.nan
+    values = [[1, 3, nan, nan], [1, 3, 1, nan], [1, 3, 1, 1], [nan, nan, nan, nan]]
+    frame = pd.DataFrame(values, index=index, columns=pd.MultiIndex.from_tuples(keys, names=["what", "project_name", "instance_type"]))
+    found = projects._with_cores(frame, {"c2": 2, "c9": 9})
+    assert found.columns.tolist() == [("used", "a"), ("running", "")] and found.columns.names == ["what", "project"]
+    running = found[("running", "")]
+    assert running.iloc[:2].tolist() == [6, 15] and running.iloc[2:].isna().all()
+    # a line of gaps alone is not drawn
+    assert projects._with_cores(frame, {}).columns.tolist() == [("used", "a")]

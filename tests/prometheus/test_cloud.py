@@ -192,6 +192,69 @@ def test_the_hypervisors(sources: Sources) -> None:
     assert projects.physical(sources, viewer=STAFF) == {"known": 2, "hosts": 2, "cores": 6, "memory": 96 * GIB}
 
 
+def test_all_projects_over_time_by_hand(sources: Sources) -> None:
+    """Over the days in which the machine of one core and 4 GiB stops."""
+    found = projects.over_time(sources, viewer=STAFF, when=replace(WHEN, start=END - 4 * DAY))
+    cores, memory = found["cores"], found["memory"]
+    before, after = (lambda one: one[one.index < at(STOPPED)].iloc[1:-1]), (lambda one: one[one.index > at(STOPPED + 3 * HOUR)])
+    used = cores[("used", "lab")]
+    assert before(used).mean() == pytest.approx(0.902, rel=0.01) and after(used).mean() == pytest.approx(0.802, rel=0.01)
+    assert after(cores[("used", NASTY)]).mean() == pytest.approx(0.2, rel=0.01)
+    # 4 + 2 + 1 + 2 of lab, one of each other: by flavour what runs of it now, not each virtual core at each point
+    assert set(before(cores[("running", "")])) == {12} and set(after(cores[("running", "")])) == {11}
+    assert set(before(memory[("used", "lab")])) <= {4.5 * GIB, 5.5 * GIB} and set(after(memory[("used", "lab")])) == {3.5 * GIB}
+    assert set(before(memory[("running", "")])) == {32 * GIB} and set(after(memory[("running", "")])) == {28 * GIB}
+    assert "only-quota" not in memory.columns.get_level_values("project")
+
+
+def at(seconds: int) -> pd.Timestamp:
+    return pd.Timestamp(seconds, unit="s", tz="UTC")
+
+
+def test_no_chart_of_all_projects_reads_each_virtual_core_at_each_point(sources: Sources) -> None:
+    """They are many times as many series as machines; now they are counted once, for the table too."""
+    with recording() as sent:
+        projects.everything(sources, viewer=STAFF)
+        told = len(sent)
+        projects.over_time(sources, viewer=STAFF, when=WHEN)
+    assert [batches.VCPU in request.expr for request in sent[told:]] == [False, False]
+    assert all(request.step for request in sent[told:])
+    # a point of a chart reads: core time and state of each machine; its memory, what is usable of it, and its memory again
+    selected = sorted(request.expr.count("libvirtd_domain_") for request in sent[told:])
+    assert selected == [2, 3]
+
+
+@pytest.mark.parametrize(("viewer", "requests"), [(STAFF, 7), (replace(STAFF, cloud_projects=frozenset({"lab"})), 7)])
+def test_what_is_there_is_never_asked_whether_it_is(sources: Sources, viewer: Viewer, requests: int) -> None:
+    """Why there is nothing is asked only where there is nothing: quota, what runs, the month, two charts, the hypervisors and their size."""
+    with recording() as sent:
+        for section in cloud.CLOUD.sections:
+            section.query(sources, viewer, cloud.CLOUD.subject({}), WHEN)
+    assert len(sent) == requests and not any(request.expr.startswith("count(libvirtd") for request in sent)
+
+
+def test_a_project_without_machines_costs_two_small_questions_more(sources: Sources) -> None:
+    """… and none the second time, within a minute."""
+    bare = replace(ANN, cloud_projects=frozenset({"only-quota"}))
+    for most in (2 + 2, 0):  # quota and what runs; how far back metrics go, and whether any machine is known
+        with recording() as sent:
+            frame = projects.own(sources, viewer=bare)
+        assert len(sent) <= most, [request.expr for request in sent]
+        assert frame["cores_quota"].tolist() == [10] and frame["cores_running"].isna().all() and frame.attrs["troubles"] == []
+
+
+def test_a_project_that_ended_within_the_month_is_found_by_staff(sources: Sources) -> None:
+    """Of those that run or have a quota the month is not looked through."""
+    later = replace(sources, clock=lambda: float(END + 10 * DAY))
+    for name in ("labyx", "lab.x", NASTY):
+        assert machines.known_project(later, viewer=STAFF, project=name) == name
+    with pytest.raises(NotFound):
+        machines.known_project(later, viewer=STAFF, project="Labyx")
+    with recording() as sent:
+        machines.known_project(sources, viewer=STAFF, project="lab.x")
+    assert len(sent) == 1 and "max_over_time" not in sent[0].expr
+
+
 def test_all_projects_are_for_staff(sources: Sources) -> None:
     for viewer in (ANN, NOBODY, PUBLIC):
         for call in (projects.everything, projects.physical):
@@ -251,7 +314,7 @@ def test_the_table_has_means_over_the_range(sources: Sources) -> None:
 def test_an_exporter_that_is_not_there_leaves_the_rest(sources: Sources) -> None:
     bare = without(sources, "openstack_exporter")
     frame = projects.everything(bare, viewer=STAFF)
-    assert frame["cores_quota"].isna().all() and frame["cores_running"].sum() == 11 and len(frame.attrs["troubles"]) == 2
+    assert frame["cores_quota"].isna().all() and frame["cores_running"].sum() == 11 and len(frame.attrs["troubles"]) == 1
     bare = without(sources, "libvirtd_exporter")
     assert projects.own(bare, viewer=ANN)["cores_quota"].tolist() == [20]
     summary = cloud_query.summary(bare, ANN, cloud_query.project_subject({"project": "lab"}), WHEN)
