@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     csp = {"value": "default-src 'self'"}
     signin.install(app, settings)
     if settings.module_on("overview"):
-        load_table(settings.overview.software_file)  # a table with a mistake is told now, not by the first visitor
+        _tell_of_table(settings)
     method, viewers = signin.method_of(sources), Viewers(sources)
     gate.install(app, settings, lambda: viewers.of(method.profile()), csp)
     compress.install(app, settings)
@@ -90,6 +90,14 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     warm_up(app, settings)
     csp["value"] = gate.policy(app)
     return app
+
+
+def _tell_of_table(settings: Settings) -> None:
+    """A table of programs with a mistake is told in the log now, not by the first visitor; all but the page of programs stays."""
+    try:
+        load_table(settings.overview.software_file)
+    except SettingsError as error:
+        log.error("page of software: %s", error.detail)
 
 
 def warm_up(app: Dash, settings: Settings) -> None:
@@ -124,7 +132,6 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
     """Become gunicorn with threads: it never returns. Settings that can never work are told before, in one line."""
     with closing(connect(settings)) as sources:
         signin.method_of(sources)
-    load_table(settings.overview.software_file)
     if options.config:
         os.environ["TURTLE_CONFIG"] = str(options.config)
     command = [

@@ -10,7 +10,7 @@ from components.check_line import FAILED, OK, Line
 from components.text import _
 from core.errors import SettingsError
 from core.settings import Settings
-from core.site_files import check_allocations, check_projects
+from core.site_files import check_allocations, check_notices, check_projects
 
 
 def file_lines(settings: Settings) -> Iterator[Line]:
@@ -18,6 +18,7 @@ def file_lines(settings: Settings) -> Iterator[Line]:
     known: tuple[tuple[Path | None, Callable[[Path], int], str, str], ...] = (
         (settings.storage.allocations_file, check_allocations, "storage.allocations_file", _("the limits of quotas")),
         (settings.cloud.projects_file, check_projects, "cloud.projects_file", _("who may see which cloud project")),
+        (settings.overview.notices_file, check_notices, "overview.notices_file", _("the site's messages on top of every page")),
         (settings.overview.software_file, check_software, "overview.software_file", _("the names of programs")),
     )
     for path, read, name, empties in known:

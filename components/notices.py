@@ -10,11 +10,13 @@ from dash import html
 from components import format as text
 from components import parts
 from components.present import plain_text
-from components.text import _, language
+from components.text import N_, _, language
+from core.hooks import notices_told
 from core.viewer import Viewer
 from datasources.sources import Sources
 
 MOST = 5  # messages at once: more would push the page out of sight, so the gravest are shown
+UNREAD = N_("Messages of the site are missing here: they, or some of them, cannot be read. The portal's log says why, and so does app.py check for a file.")
 GRAVITY = {"bad": 0, "warn": 1, "info": 2}
 
 
@@ -49,11 +51,13 @@ def _more(url: str) -> Any:
 
 
 def draw(sources: Sources, viewer: Viewer) -> list[Any]:
-    """A line for each message that holds now for this viewer; none where the hook has none, or failed (which is logged)."""
+    """A line for each message that holds now for this viewer; none where the hook has none, or failed (which is logged, and told to staff)."""
     told = {"name": viewer.name, "is_staff": viewer.is_staff, "accounts": sorted(viewer.accounts)}
-    found = current(sources.hooks.notices(told), sources.clock())
+    messages, whole = notices_told(sources.hooks, told)
+    found = current(messages, sources.clock())
     wanted = language()
-    return [
+    unread = [] if whole or not viewer.is_staff else [parts.notice(_(UNREAD), "warn", can_close=True)]
+    return unread + [
         parts.notice(html.Span([said(one["text"], wanted), _span(one), _more(one.get("url", ""))]), one["level"], can_close=True)
         for one in found
     ]

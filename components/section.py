@@ -19,7 +19,18 @@ from components.ask import Ask, Registry, read
 from components.present import present
 from components.records import About, Block, Page, Panel, Section
 from components.text import bug_sentence, error_sentence, time_note, why_sentence
-from core.errors import BadInput, Busy, NotAllowed, NotFound, NotSignedIn, SourceError, SourceSlow, TurtleError, Why
+from core.errors import (
+    BadInput,
+    Busy,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    SettingsError,
+    SourceError,
+    SourceSlow,
+    TurtleError,
+    Why,
+)
 from core.viewer import ANYONE, Viewer
 from datasources.sources import Sources
 
@@ -91,7 +102,7 @@ def collect(
             frames = sources.pool.gather({"section": call}, DEADLINE, "any")["section"]
         if isinstance(frames, TurtleError):
             # only what an operator can mend is worth a warning: a mistyped job id is not
-            level = logging.WARNING if isinstance(frames, SourceError) else logging.INFO
+            level = logging.WARNING if isinstance(frames, SourceError | SettingsError) else logging.INFO
             log.log(level, "%s:%s: %s: %s", page.key, section.key, type(frames).__name__, frames.detail)
             return frames
         return frames if isinstance(frames, Bug) else present(frames, viewer, sources.settings, ask.subject)
@@ -255,7 +266,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
 def failures(frames: Any) -> bool:
     """True if something could not be read that may be there in a moment, in whole or in part (attrs "unread" of a frame, or a table of
     errors); an answer of that kind is not kept for others."""
-    if isinstance(frames, SourceError | Busy | Bug):
+    if isinstance(frames, SourceError | SettingsError | Busy | Bug):
         return True
     if isinstance(frames, pd.DataFrame):
         return failures(frames.attrs.get("unread", {}))

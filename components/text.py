@@ -11,6 +11,7 @@ from core.errors import (
     NotAllowed,
     NotFound,
     NotSignedIn,
+    SettingsError,
     SourceBroken,
     SourceDown,
     SourceError,
@@ -170,6 +171,8 @@ def error_sentence(error: TurtleError) -> str:
         return _("Your session has ended. Sign in to see this.")
     if isinstance(error, NotAllowed):
         return _("You may not see this.")
+    if isinstance(error, SettingsError):
+        return _("A file that this portal was given cannot be read, so this is not shown. If it stays so, tell support.")
     if isinstance(error, NotFound):
         return _("There is no such thing, or it belongs to somebody else.")
     return _("This could not be shown. Reload in a minute.")

@@ -137,8 +137,12 @@ class Hooks:
         "text": plain text, or one for each language: {"en": …, "fr": …}, and if wanted "from" and "until": when it is shown
         (ISO 8601, UTC where no zone is said), "url": https://…}. `file`: the setting overview.notices_file, which the default reads.
         """
-        found = self._ask("notices", {"viewer": dict(viewer), "file": self._file("notices", file)}, ())
-        return checked_notices(found)
+        return self._notices(viewer, file)[0]
+
+    def _notices(self, viewer: dict, file: Path | None) -> tuple[tuple[dict, ...], bool]:
+        found = self._ask("notices", {"viewer": dict(viewer), "file": self._file("notices", file)}, None)
+        good = checked_notices(found) if found is not None else ()
+        return good, isinstance(found, (list, tuple)) and len(good) == len(found)
 
     def _file(self, hook: str, given: Path | None) -> Path | None:
         return given if given is not None else self._files.get(hook)
@@ -147,6 +151,10 @@ class Hooks:
         function = self._functions[name]
         try:
             return function(**{key: arguments[key] for key in _wanted(function, arguments)})
+        except SettingsError as error:
+            # a file that the default reads: the text names file and line
+            log.error("hook %s failed; the answer is %r: %s", name, safe, error.detail)
+            return safe
         except Exception:
             log.exception("hook %s failed; the answer is %r", name, safe)
             return safe
@@ -163,6 +171,11 @@ def given_storage(hooks: Hooks, name: str, accounts: tuple[str, ...] = ()) -> tu
 def projects_told(hooks: Hooks, name: str) -> bool:
     """False where the hook cloud_projects failed or answered nonsense: then nobody knows of which projects the person is a member."""
     return hooks._projects(name, None)[1]
+
+
+def notices_told(hooks: Hooks, viewer: dict) -> tuple[tuple[dict, ...], bool]:
+    """(what Hooks.notices answers, whether that is all): False where the hook failed, or an entry of its answer was nonsense."""
+    return hooks._notices(viewer, None)
 
 
 # name → (arguments, manual)

@@ -20,13 +20,14 @@ def checked_notices(found: object) -> tuple[dict, ...]:
     good = []
     for place, one in enumerate(found, 1):
         try:
-            good.append(_checked(one))
+            good.append(checked_notice(one))
         except (TypeError, ValueError, OverflowError) as error:
             log.error("hook notices: entry %d left out: %s", place, error)
     return tuple(good)
 
 
-def _checked(one: object) -> dict:
+def checked_notice(one: object) -> dict:
+    """An entry as checked_notices() answers it; raises TypeError, ValueError or OverflowError that says what is wrong."""
     if not isinstance(one, Mapping):
         raise TypeError("not a table")
     level, text, url = one.get("level"), one.get("text"), one.get("url", "")

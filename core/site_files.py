@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from core.errors import SettingsError
-from core.notices import told
+from core.notices import checked_notice, told
 
 UNITS = {"": 1, "b": 1} | {
     f"{letter.lower()}{kind}": base**power
@@ -71,8 +71,11 @@ def allocations(path: Path, name: str, accounts: tuple[str, ...]) -> list[dict[s
     """What an allocations file gives a person: entries as the hook storage_allocations answers them. Raises SettingsError."""
     data = read_yaml(path)
     people, groups = _table(data, "people", path), _table(data, "groups", path)
-    own = {**_entry(people, "default", path), **_entry(people, name, path)} if name != "default" else {}
-    found = _limits(own, name, own.get("id"), f"{path}: people.{name}")
+    usual, own = (_entry(people, "default", path), _entry(people, name, path)) if name != "default" else ({}, {})
+    both, found = {**usual, **own}, []
+    for area, limit in both.items():
+        # named where it stands in the file: there a mistake in it is to be mended
+        found += _limits({area: limit}, name, both.get("id"), f"{path}: people.{name if area in own else 'default'}")
     for group in groups:
         entry = _entry(groups, group, path)
         members, theirs = _texts(entry, "members", path, group), _texts(entry, "accounts", path, group)
@@ -91,7 +94,8 @@ def check_allocations(path: Path) -> int:
         raise SettingsError(f"{path}: unknown key {sorted(map(str, unknown))[0]}; allowed here: groups, people")
     people, groups = _table(data, "people", path), _table(data, "groups", path)
     for name in people:
-        allocations(path, str(name), ())
+        entry = _entry(people, name, path)
+        _limits(entry, str(name), entry.get("id"), f"{path}: people.{name}")
     for group in groups:
         entry = _entry(groups, group, path)
         _texts(entry, "members", path, group)
@@ -166,3 +170,17 @@ def notices_of(path: Path) -> list[Any]:
     if not isinstance(found, list):
         raise SettingsError(f"{path}: notices must be a list")
     return found
+
+
+def check_notices(path: Path) -> int:
+    """Reads every entry of a file of notices; returns how many there are. Raises SettingsError for one that would be left out."""
+    unknown = set(read_yaml(path)) - {"notices"}
+    if unknown:
+        raise SettingsError(f"{path}: unknown key {sorted(map(str, unknown))[0]}; allowed here: notices")
+    found = notices_of(path)
+    for place, one in enumerate(found, 1):
+        try:
+            checked_notice(one)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SettingsError(f"{path}: notices, entry {place}: {error}") from None
+    return len(found)

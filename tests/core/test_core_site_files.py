@@ -11,7 +11,7 @@ from core.errors import SettingsError
 from core.hooks import given_storage, load_hooks
 from core.notices import checked_notices
 from core.settings import Settings
-from core.site_files import allocations, amount, check_allocations, check_projects, notices_of, read_yaml
+from core.site_files import allocations, amount, check_allocations, check_notices, check_projects, notices_of, read_yaml
 
 ALLOCATIONS = """
 people:
@@ -117,12 +117,34 @@ def test_a_broken_file_denies_and_says_why(tmp_path: Path, caplog: pytest.LogCap
     [
         ("people: [a]", "people must be a table"), ("people: {ada: 3}", "ada must be a table"), ("groups: {g: {members: ada}}", "groups.g.members must be a list"),
         ("groups: {g: {id: x, project: {size: 1}}}", "groups.g.id must be a number"), ("people: {ada: {home: {size: much}}}", "people.ada.home.size"),
+        ("people: {default: {home: {size: much}}}", "people.default.home.size"), ("people: {default: {home: {size: much}}, ada: {}}", "people.default.home.size"),
         ("peple: {}", "unknown key peple"), ("- a", "a table is expected"),
     ],
 )  # fmt: skip
 def test_check_finds_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         check_allocations(written(tmp_path, text))
+
+
+def test_a_mistake_in_the_defaults_is_named_where_it_stands(tmp_path: Path) -> None:
+    path = written(tmp_path, "people: {default: {home: {size: much}}, ada: {home: {size: 1 GiB}}}")
+    assert allocations(path, "ada", ()) == [{"kind": "home", "name": "ada", "bytes": GIB}]
+    with pytest.raises(SettingsError, match="people.default.home.size"):
+        allocations(path, "zoe", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("notices: [{level: loud, text: a}]", "entry 1: level is one of"), ("notices: [{level: info, text: a}, {level: info}]", "entry 2: text"),
+        ("notices: 5", "must be a list"), ("notice: []", "unknown key notice"),
+        ("notices: [{level: info, text: a, from: 2026-02-02, until: 2026-02-01}]", "entry 1: until"),
+    ],
+)  # fmt: skip
+def test_check_finds_what_is_wrong_with_notices(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_notices(written(tmp_path, text))
+    assert check_notices(written(tmp_path, "notices: [{level: info, text: a}, {level: bad, text: b}]", "good.yaml")) == 2
 
 
 def test_check_counts(tmp_path: Path) -> None:
