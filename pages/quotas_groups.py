@@ -188,7 +188,7 @@ def _person(row: dict[str, Any], about: About) -> Any:
 
 
 def sizes_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
-    """Frame sizes: files of each size class of each group: area, owner, size_class, files."""
+    """Frame sizes: files of each size class of each group: area, owner, size_class, files. Object errors {area: error} beside it."""
     held, whole = _held(sources, viewer, subject)
     names = {(one.area, one.number): one.owner for one in held}
 
@@ -198,8 +198,13 @@ def sizes_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: Tim
 
     frames, errors = _by_area(sources, [area for area in group_areas(sources.settings) if any(one.area == area for one in held)], read)
     if not frames:
-        return {"sizes": _nothing(errors, whole, ["area", "owner", "size_class", "files"])}
-    return {"sizes": pd.concat(frames, ignore_index=True)[["area", "owner", "size_class", "files"]]}
+        return {"sizes": _nothing(errors, whole, ["area", "owner", "size_class", "files"]), "errors": {}}
+    return {"sizes": pd.concat(frames, ignore_index=True)[["area", "owner", "size_class", "files"]], "errors": errors}
+
+
+def draw_unsized(frames: Frames, about: About) -> Any:
+    """Which areas are missing beside the chart of the others, and why."""
+    return html.Div(failures(frames["errors"], about.settings))
 
 
 def full_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
@@ -293,6 +298,7 @@ MEMBERS = Section(
 )  # fmt: skip
 SIZES = Section(
     key="sizes", title=N_("File sizes"), query=sizes_query, access=SIGNED_IN, needs=DATABASE,
+    blocks=(Block(key="unsized", title="", draw=draw_unsized, bare=True, height=0),),
     panels=(
         Panel(
             key="sizes", title=N_("Files by size"), unit=N_("share of a group's files"), frame="sizes", figure=charts.sizes, wide=True,
