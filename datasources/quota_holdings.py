@@ -15,8 +15,6 @@ from datasources.slurm.people import uid_names, uids_of
 from datasources.slurm.person import check, person
 from datasources.sources import Sources
 
-GROUPS = ("project", "group")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Holding:
@@ -126,13 +124,18 @@ def held_by(sources: Sources, viewer: Viewer, name: str) -> Held:
     return Held(holdings(areas, name, accounts, given), given, whole)
 
 
+def told_of_groups(held: Iterable[Holding]) -> set[str]:
+    """Areas where a group that others are in is known; somebody's own group says nothing of those."""
+    return {one.area for one in held if one.label != "user" and not one.personal}
+
+
 def untold(sources: Sources, viewer: Viewer, name: str, held: Iterable[Holding]) -> dict[str, TurtleError]:
     """{area of groups: why the person's accounts, and with them their groups there, are not known}, of areas where nothing else tells of a group.
 
     While accounting is away nobody has accounts, which is not the same as none. A portal without accounting has what the hook tells.
     """
-    seen = {one.area for one in held}
-    areas = [area for area, one in sources.settings.storage.areas.items() if one.label in GROUPS and area not in seen]
+    told = told_of_groups(held)
+    areas = [area for area, one in sources.settings.storage.areas.items() if one.label != "user" and area not in told]
     if not areas or sources.slurm is None:
         return {}
     try:

@@ -25,6 +25,7 @@ BADGES = {
     quota.UNKNOWN: (N_("Not measured"), "muted"),
 }  # fmt: skip
 ROLES = {quota.OVER: "bad", quota.NEAR: "waste"}
+LITTLE = 0.001  # a smaller share is written as such
 SOON_DAYS = 60.0  # what is full within so many days is worth a finding
 
 
@@ -42,10 +43,15 @@ def amount(value: float, kind: str) -> str:
 
 
 def said_of(used: float, limit: float, kind: str) -> str:
-    """`41 of 50 GiB`, `500 of 5 000`."""
-    if kind == "bytes":
+    """`41 of 50 GiB`, `500 of 5 000`; what is far below the limit in a unit of its own: `66 KiB of 1 TiB`."""
+    if kind == "bytes" and not 0 < used < LITTLE * limit:
         return fmt.of(used, limit, "B")
     return _("%(part)s of %(whole)s", part=amount(used, kind), whole=amount(limit, kind))
+
+
+def share_of(share: float) -> str:
+    """A share of a quota; digits far behind the point help nobody."""
+    return f"< {fmt.percent(LITTLE)}" if 0 < share < LITTLE else fmt.percent(share)
 
 
 def figure(row: Mapping[str, Any], kind: str, bar: Any = None) -> Any:
@@ -60,8 +66,8 @@ def figure(row: Mapping[str, Any], kind: str, bar: Any = None) -> Any:
         return html.Div([amount(used, kind), " ", html.Span(no_limit(row), className="tt-muted tt-small"), bar, _rest(row, kind)])
     share = used / limit
     said = said_of(used, limit, kind)
-    head = html.Div([html.Span(said, className="num"), html.Span(fmt.percent(share), className="tt-muted num"), badge], className="tt-quota-head")
-    bar = parts.meter(share, ROLES.get(state, "used"), f"{said}, {fmt.percent(share)}") if bar is None else bar
+    head = html.Div([html.Span(said, className="num"), html.Span(share_of(share), className="tt-muted num"), badge], className="tt-quota-head")
+    bar = parts.meter(share, ROLES.get(state, "used"), f"{said}, {share_of(share)}") if bar is None else bar
     return html.Div([head, bar, _rest(row, kind)], className="tt-quota")
 
 

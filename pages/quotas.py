@@ -20,9 +20,10 @@ from core.viewer import SIGNED_IN, Viewer
 from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.slurm.person import person
 from datasources.sources import Sources
-from pages import quotas_groups, quotas_query, quotas_view
-from pages.quotas_groups import FULL, MEMBERS, SIZES, TOP_OWNERS
+from pages import quotas_groups, quotas_query, quotas_staff, quotas_view
+from pages.quotas_groups import MEMBERS, SIZES
 from pages.quotas_query import QuotasView, whose
+from pages.quotas_staff import FULL, TOP_OWNERS
 from pages.user_quota import TITLES
 
 RANGE_DAYS = 30
@@ -43,7 +44,7 @@ def head(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange)
     if not settings.storage.areas:
         return title, html.Div([*above, parts.empty(error_sentence(NoData(Why.NOT_CONFIGURED, "storage.areas")), "hdd-stack")]), ()
     keys = ("quotas", *quotas_groups.group_keys(settings), *quotas_query.trend_keys(settings))
-    return title, html.Div(above), (*keys, *(quotas_groups.staff_keys(settings) if viewer.is_staff else ()))
+    return title, html.Div(above), (*keys, *(quotas_staff.staff_keys(settings) if viewer.is_staff else ()))
 
 
 HELP = N_(

@@ -1,44 +1,38 @@
-"""Who in a group uses its storage, how large its files are, and for staff who is over or near a quota and who has most."""
+"""Who in a group uses its storage, and how large its files are."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from dash import html
 
-from analysis.quota import KINDS, NEAR, OVER, Holding, state, worst
+from analysis.quota import Holding
 from components import format as fmt
 from components import parts
 from components.charts import quota as charts
-from components.links import account_link, user_link
+from components.links import user_link
 from components.needs import metrics
 from components.present import SHARED_BY
 from components.records import About, Block, Frames, Need, Panel, Section
 from components.table import Column, table
 from components.text import N_, _, error_sentence, ngettext
-from core.errors import NoData, NotFound, SourceError, TurtleError, Why
+from core.errors import NoData, NotFound, TurtleError, Why
 from core.settings import Area, Settings
 from core.timerange import TimeRange
-from core.viewer import SIGNED_IN, STAFF, Viewer
-from datasources import quota_members, quotas_full
+from core.viewer import SIGNED_IN, Viewer
+from datasources import quota_members
 from datasources.prometheus import gpfs_batches
-from datasources.quota_holdings import GROUPS, held_by, untold
+from datasources.quota_holdings import held_by, told_of_groups, untold
 from datasources.robinhood import usage
-from datasources.slurm.ownership import database
-from datasources.slurm.people import account_parents
 from datasources.sources import Sources
 from pages import account_names
-from pages.quota_cells import BADGES, area_name, failures, figure, unread
+from pages.quota_cells import area_name, failures, unread
 from pages.quotas_query import QuotasView, whose
 
 AMOUNTS = ("files", "bytes", "disk_files", "disk_bytes", "tape_files", "tape_bytes")
-OWNERS = 50
-FULLEST = 100  # rows of those over or near
-SHARE_HELP = N_("The larger share of space and files")
 
 
 def member_areas(settings: Settings) -> tuple[str, ...]:
@@ -52,12 +46,7 @@ def group_areas(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, area in settings.storage.areas.items() if area.robinhood and area.label in ("project", "group"))
 
 
-def owner_areas(settings: Settings) -> tuple[str, ...]:
-    """Areas whose largest owners a Robinhood database tells."""
-    return tuple(name for name, area in settings.storage.areas.items() if area.robinhood)
-
-
-def _by_area(sources: Sources, areas: Sequence[str], read: Callable[[str], pd.DataFrame]) -> tuple[list[pd.DataFrame], dict[str, TurtleError]]:
+def by_area(sources: Sources, areas: Sequence[str], read: Callable[[str], pd.DataFrame]) -> tuple[list[pd.DataFrame], dict[str, TurtleError]]:
     """(the frames of the areas that answered, each with a column area; the others' errors)."""
     calls = {area: lambda area=area: read(area).assign(area=area) for area in areas}
     found = sources.pool.gather(calls, 9.0, "robinhood")
@@ -71,7 +60,7 @@ def _held(sources: Sources, viewer: Viewer, subject: QuotasView) -> tuple[tuple[
     """(the groups' quotas that something tells more of, whether the hook said all)."""
     name = whose(viewer, subject)
     held, _given, whole = held_by(sources, viewer, name)
-    if whole and not any(one.label in GROUPS for one in held) and (away := untold(sources, viewer, name, held)):
+    if whole and not told_of_groups(held) and (away := untold(sources, viewer, name, held)):
         raise next(iter(away.values()))
     counted, by_gpfs = group_areas(sources.settings), quota_members.measured_by(sources)
     return tuple(one for one in held if (one.area in counted and one.number is not None) or one.area in by_gpfs), whole
@@ -104,7 +93,7 @@ def members_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: T
             frame["user"] = [user or told.get(uid, "") for user, uid in zip(frame["user"], frame["uid"], strict=True)]
         return frame.assign(owner=[names[(area, gid)] for gid in frame["gid"]], several=False)
 
-    frames, errors = _by_area(sources, [area for area in member_areas(sources.settings) if any(one.area == area for one in held)], read)
+    frames, errors = by_area(sources, [area for area in member_areas(sources.settings) if any(one.area == area for one in held)], read)
     columns = ["area", "owner", "user", "share", "several", *AMOUNTS, SHARED_BY]
     if not frames:
         return {"members": _nothing(errors, whole, columns), "errors": {}, "limits_known": True}
@@ -167,7 +156,7 @@ def _whole_place(rows: pd.DataFrame, area: Area) -> list[Any]:
 def _members(rows: pd.DataFrame, about: About, area: Area) -> Any:
     share_help = N_("Of what the whole group uses") if area.robinhood else N_("Of what all members use here")
     columns = [
-        Column(key="user", title=N_("Member"), phone=True, draw=lambda row: _person(row, about)),
+        Column(key="user", title=N_("Member"), phone=True, draw=lambda row: person_cell(row, about)),
         Column(key="bytes", title=N_("Space"), kind="bytes", phone=True),
         Column(key="share", title=N_("Share"), kind="bar", help=share_help),
         Column(key="files", title=N_("Files"), kind="number", help=N_("Files, folders and links")),
@@ -180,7 +169,7 @@ def _members(rows: pd.DataFrame, about: About, area: Area) -> Any:
     return table(rows, columns, empty=N_("Nobody has files here."))
 
 
-def _person(row: dict[str, Any], about: About) -> Any:
+def person_cell(row: dict[str, Any], about: About) -> Any:
     """A link for whom there is a page behind it; for fellow members the name alone."""
     name = str(row["user"])
     known = about.viewer.is_staff and not name.startswith(_("uid %(number)s", number=""))
@@ -196,7 +185,7 @@ def sizes_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: Tim
         frame = usage.histogram(sources, viewer=viewer, area=area, held=[one for one in held if one.area == area])
         return frame.assign(owner=[names[(area, gid)] for gid in frame["gid"]])
 
-    frames, errors = _by_area(sources, [area for area in group_areas(sources.settings) if any(one.area == area for one in held)], read)
+    frames, errors = by_area(sources, [area for area in group_areas(sources.settings) if any(one.area == area for one in held)], read)
     if not frames:
         return {"sizes": _nothing(errors, whole, ["area", "owner", "size_class", "files"]), "errors": {}}
     return {"sizes": pd.concat(frames, ignore_index=True)[["area", "owner", "size_class", "files"]], "errors": errors}
@@ -207,82 +196,6 @@ def draw_unsized(frames: Frames, about: About) -> Any:
     return html.Div(failures(frames["errors"], about.settings))
 
 
-def full_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
-    """Frame full: everybody over or near a quota; see judged(). Object errors {area: error}."""
-    frame, errors = quotas_full.measured_by_all(sources, viewer=viewer, when=when)
-    if frame.empty and errors:
-        return {"full": next(iter(errors.values())), "errors": {}}
-    accounts: Mapping[str, Any] = {}
-    with contextlib.suppress(SourceError):  # the areas that need accounting say so
-        accounts = account_parents(database(sources)) if sources.slurm is not None else {}
-    frame["is_account"] = [owner in accounts for owner in frame["owner"]]
-    return {"full": judged(frame, sources.settings.storage.near_share), "errors": errors}
-
-
-def judged(frame: pd.DataFrame, near_share: float) -> pd.DataFrame:
-    """The rows over or near, fullest first, with bytes_share, files_share, bytes_state, files_state, share (the larger), state (the worse)."""
-    rows = frame.copy()
-    for kind in KINDS:
-        rows[f"{kind}_share"] = rows[f"{kind}_used"] / rows[f"{kind}_limit"]
-        pairs = zip(rows[f"{kind}_used"], rows[f"{kind}_limit"], strict=True)
-        rows[f"{kind}_state"] = [state(used, limit, near_share, others_known=False) for used, limit in pairs]
-    rows["share"] = rows[["bytes_share", "files_share"]].max(axis=1)
-    rows["state"] = [worst(pair) for pair in zip(rows["bytes_state"], rows["files_state"], strict=True)]
-    rows = rows[rows["state"].isin([OVER, NEAR])]
-    return rows.sort_values("share", ascending=False, kind="stable").reset_index(drop=True)
-
-
-def draw_full(frames: Frames, about: About) -> Any:
-    """Everybody over or near a quota, fullest first."""
-    frame = frames["full"]
-    if isinstance(frame, TurtleError):
-        return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
-    columns = [
-        Column(key="area", title=N_("Where"), draw=lambda row: area_name(row["area"], about.settings)),
-        Column(key="owner", title=N_("Whose"), phone=True, draw=lambda row: _owner(row, about)),
-        Column(key="share", title=N_("Fullest"), kind="percent", phone=True, help=SHARE_HELP, draw=_share),
-        Column(key="bytes_share", title=N_("Space"), kind="time", draw=lambda row: figure(row, "bytes")),
-        Column(key="files_share", title=N_("Files"), kind="time", draw=lambda row: figure(row, "files")),
-    ]
-    return html.Div([*failures(frames["errors"], about.settings), table(frame, columns, empty=N_("Nobody is over or near a quota."), most=FULLEST)])
-
-
-def _share(row: dict[str, Any]) -> Any:
-    return parts.badge(fmt.percent(row["share"]), BADGES[row["state"]][1]) if row["state"] in BADGES else fmt.percent(row["share"])
-
-
-def _owner(row: dict[str, Any], about: About) -> Any:
-    name = str(row["owner"])
-    if row["label"] == "user":
-        return user_link(about.settings, name)
-    return account_link(about.settings, name) if row["is_account"] else name
-
-
-def owners_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: TimeRange) -> Frames:
-    """Frame owners: who has most of each area a Robinhood database knows: area, user, files, bytes, disk_bytes, tape_bytes …; errors."""
-    areas = owner_areas(sources.settings)
-    frames, errors = _by_area(sources, areas, lambda area: usage.top_owners(sources, viewer=viewer, area=area, n=OWNERS))
-    if not frames:
-        return {"owners": next(iter(errors.values())) if errors else pd.DataFrame(columns=["area", "user", *AMOUNTS]), "errors": {}}
-    frame = pd.concat(frames, ignore_index=True)
-    frame["user"] = [user or _("uid %(number)s", number=uid) for user, uid in zip(frame["user"], frame["uid"], strict=True)]
-    return {"owners": frame[["area", "user", *AMOUNTS]], "errors": errors}
-
-
-def draw_owners(frames: Frames, about: About) -> Any:
-    """The largest owners of each area."""
-    frame = frames["owners"]
-    if isinstance(frame, TurtleError):
-        return parts.empty(error_sentence(frame), "exclamation-triangle-fill", "warn")
-    columns = [
-        Column(key="area", title=N_("Where"), draw=lambda row: area_name(row["area"], about.settings)),
-        Column(key="user", title=N_("Person"), phone=True, draw=lambda row: _person(row, about)),
-        Column(key="bytes", title=N_("Space"), kind="bytes", phone=True), Column(key="files", title=N_("Files"), kind="number"),
-        Column(key="disk_bytes", title=N_("On disk"), kind="bytes"), Column(key="tape_bytes", title=N_("On tape"), kind="bytes"),
-    ]  # fmt: skip
-    return html.Div([*failures(frames["errors"], about.settings), table(frame.replace({"tape_bytes": {0.0: np.nan}}), columns)])
-
-
 BY_GPFS = (Need(kind="exporter", name=gpfs_batches.EXPORTER), *metrics(*(gpfs_batches.metric("user", what) for what in gpfs_batches.USED)))
 DATABASE = (Need(kind="database", name="robinhood"),)
 HELP_MEMBERS = N_(
@@ -290,8 +203,6 @@ HELP_MEMBERS = N_(
     "people with two entries or fewer, are left out; shares are of all the group has. Where GPFS alone measures, it is what each member uses of the "
     "whole file system, whichever group it is for."
 )
-HELP_FULL = N_("Everybody whose space or files are over or near the quota, in every area whose back end can tell it in one question.")
-HELP_OWNERS = N_("People by what they own in an area, all groups together, as Robinhood counted it last. A file whose group is not its owner's counts as well.")
 MEMBERS = Section(
     key="members", title=N_("Who uses it"), query=members_query, access=SIGNED_IN, needs=(*DATABASE, *BY_GPFS),
     blocks=(Block(key="members", title=N_("Who in the group uses it"), draw=draw_members, csv="members", height=360, help=HELP_MEMBERS),),
@@ -307,21 +218,6 @@ SIZES = Section(
         ),
     ),
 )  # fmt: skip
-FULL = Section(
-    key="full", title=N_("Over or near quota"), query=full_query, access=STAFF,
-    blocks=(Block(key="full", title=N_("Everybody over or near a quota"), draw=draw_full, csv="full", height=300, help=HELP_FULL),),
-)  # fmt: skip
-TOP_OWNERS = Section(
-    key="owners", title=N_("Largest owners"), query=owners_query, access=STAFF, needs=DATABASE,
-    blocks=(Block(key="owners", title=N_("Largest owners by area"), draw=draw_owners, csv="owners", height=300, help=HELP_OWNERS),),
-)  # fmt: skip
-
-
 def group_keys(settings: Settings) -> tuple[str, ...]:
     """Keys of the sections about groups, where anything tells."""
     return (*(("members",) if member_areas(settings) else ()), *(("sizes",) if group_areas(settings) else ()))
-
-
-def staff_keys(settings: Settings) -> tuple[str, ...]:
-    """Keys of the sections only staff see."""
-    return ("full", *(("owners",) if owner_areas(settings) else ()))

@@ -29,6 +29,7 @@ from pages.quota_cells import (
     no_limit,
     outlook_cell,
     said_of,
+    share_of,
     spark,
     unread,
     when_full,
@@ -79,9 +80,9 @@ def _tile(row: dict[str, Any], outlooks: dict[Any, Outlook], settings: Settings)
         return parts.tile(label, amount(used, kind), note=no_limit(row))
     value, _gap, base = said_of(used, limit, kind).partition(" ")
     found = outlooks.get((kind, row["area"], row["owner"]), Q)
-    note = [fmt.percent(share), when_full(found) if found.kind == quota_trend.FULL_IN else ""]
+    note = [share_of(share), when_full(found) if found.kind == quota_trend.FULL_IN else ""]
     if state in quota_cells.BADGES:
-        note[0] = html.Span([fmt.percent(share), " ", parts.badge(_(quota_cells.BADGES[state][0]), quota_cells.BADGES[state][1])])
+        note[0] = html.Span([share_of(share), " ", parts.badge(_(quota_cells.BADGES[state][0]), quota_cells.BADGES[state][1])])
     shown = [piece for one in note if one for piece in (" · ", one)][1:]
     return parts.tile(label, value, base=base, share=min(share, 1.0), role=ROLES.get(state, "used"), note=shown)
 

@@ -87,13 +87,20 @@ def test_reservations_that_may_not_be_read_are_not_none(world: World, portal_of:
 
 def test_groups_nobody_can_tell_while_accounting_is_away_are_not_no_groups(world: World, portal_of: Callable[..., Asker], tmp_path: Path) -> None:
     file = tmp_path / "given.yaml"
-    file.write_text("people: {default: {home: {size: 50 GiB}}}\ngroups: {pi1: {id: 7001, accounts: [rrg-pi1_cpu], project: {size: 10 TiB}}}\n")
+    own = "alice: {id: 1001, members: [alice], personal: true, project: {size: 1 TiB}}"  # says nothing of the groups of her accounts
+    file.write_text(f"people: {{default: {{home: {{size: 50 GiB}}}}}}\ngroups: {{pi1: {{id: 7001, accounts: [rrg-pi1_cpu], project: {{size: 10 TiB}}}}, {own}}}\n")
     person = portal_of("alice", storage=AREAS | {"allocations_file": file})
     world.database.down()
     home = '{"metric":{"what":"files","path":"/lustre/home","user":"alice"},"value":[0,"12345"]}'
-    answering(world, {"lfs_quota": reply(f'{{"status":"success","data":{{"resultType":"vector","result":[{home}]}}}}')})
-    words = said(ask(person, "quotas:quotas", "/quotas"))["quotas"].replace("\u202f", " ")
-    assert f"Project: {DOWN}" in words and "12 345" in words
+    trial = '{"metric":{"what":"bytes","path":"/lustre/project","project":"alice"},"value":[0,"67890"]}'
+    answering(world, {"lfs_quota": reply(f'{{"status":"success","data":{{"resultType":"vector","result":[{home},{trial}]}}}}')})
+    words = said(ask(person, "quotas:quotas", "/quotas"))["quotas"].replace("\u202f", " ").replace("\u00a0", " ")
+    assert f"Project: {DOWN}" in words and "12 345" in words and "66.3 KiB of 1 TiB < 0.1 %" in words
+
+
+def test_the_chart_of_groups_says_that_accounting_is_away(world: World, portal_of: Callable[..., Asker]) -> None:
+    person = portal_of("alice", storage=AREAS)
+    world.database.down()
     assert DOWN in said(ask(person, "quotas:over_project", "/quotas")).values()
 
 

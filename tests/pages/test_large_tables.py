@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.subjects import CLUSTER
 from core.timerange import TimeRange
 from core.viewer import Viewer
-from pages import quotas_groups, software
+from pages import quotas_staff, software
 from tests.pages.test_cloud_many import MOST, walk, words
 
 WHEN = TimeRange(start=1_794_900_000, end=1_795_000_000, now=1_795_000_000)
@@ -49,7 +49,7 @@ def test_of_many_near_their_quota_the_fullest_are_drawn() -> None:
         {"area": "home", "owner": f"user{place:03}", "label": "user", "is_account": False, "bytes_used": 1e12 + place, "bytes_limit": 1e12, "files_used": 5e5,
          "files_limit": 1e6, **unknown} for place in range(600)
     ]  # fmt: skip
-    drawn = quotas_groups.draw_full({"full": quotas_groups.judged(pd.DataFrame(rows), 0.9), "errors": {}}, ABOUT)
+    drawn = quotas_staff.draw_full({"full": quotas_staff.judged(pd.DataFrame(rows), 0.9), "errors": {}}, ABOUT)
     assert rows_of(drawn, 1) == [f"user{place:03}" for place in range(599, 499, -1)]
     assert "100 of 600 rows" in words(drawn)
     assert weight(drawn) < MOST

@@ -30,7 +30,7 @@ from datasources.prometheus.client import PrometheusClient
 from datasources.quota_holdings import Holding, held_by
 from datasources.robinhood import usage
 from datasources.sources import Sources
-from pages import quota_cells, quotas_groups, quotas_query, quotas_view
+from pages import quota_cells, quotas_groups, quotas_query, quotas_staff, quotas_view
 from pages.quotas_query import QuotasView
 from tests.pages.test_jobs_pages import texts
 
@@ -204,14 +204,14 @@ def test_what_only_staff_read(sources: Sources) -> None:
             quotas_full.measured_by_all(sources, viewer=viewer, when=WHEN)
         with pytest.raises(NotAllowed):
             usage.top_owners(sources, viewer=viewer, area="project")
-    frames = quotas_groups.full_query(sources, ADA, QuotasView(id=""), WHEN)
+    frames = quotas_staff.full_query(sources, ADA, QuotasView(id=""), WHEN)
     rows = [(row["area"], row["owner"], row["state"], round(row["share"], 3)) for row in frames["full"].to_dict("records")]
     # without accounting a uid stays a number. 11 of bob's 10 GiB, 55 of 50 GiB and 990 of 1000 files, 120 of 100 files
     assert rows == [("project", "def-a", "over", 1.2), ("home", "1003", "over", 1.1), ("scratch", "bob", "over", 1.1)]
     # who is over in space is told with the files, too: 990 of 1000
     home = frames["full"].set_index("owner").loc["1003"]
     assert (home["files_used"], home["files_limit"], home["files_state"]) == (990, 1000, "near")
-    drawn = said(quotas_groups.draw_full(frames, about(ADA, sources.settings)))
+    drawn = said(quotas_staff.draw_full(frames, about(ADA, sources.settings)))
     assert "120 %" in drawn and "Not measured" not in drawn.split("scratch")[0]
 
 
@@ -245,9 +245,9 @@ def test_limits_nobody_can_read_are_not_no_limits(sources: Sources, answer: Call
     assert quotas_query.summary(broken, nobodys, QuotasView(id=""), WHEN)["quotas"]["label"].tolist() == ["user", "user"]
     assert quotas_query.trend_query("project")(broken, nobodys, QuotasView(id=""), WHEN)["bytes"].why is Why.LIMITS_UNKNOWN
     # staff: nobody is told to be well for want of limits
-    everybody = quotas_groups.full_query(broken, ADA, QuotasView(id=""), WHEN)
+    everybody = quotas_staff.full_query(broken, ADA, QuotasView(id=""), WHEN)
     assert set(everybody["errors"]) == {"scratch", "project"} and everybody["full"]["owner"].tolist() == ["1003"]
-    assert "limits are not known" in said(quotas_groups.draw_full(everybody, about(ADA, sources.settings)))
+    assert "limits are not known" in said(quotas_staff.draw_full(everybody, about(ADA, sources.settings)))
 
 
 def test_limits_of_two_parts_are_added_for_staff_as_they_are_for_their_owner(sources: Sources) -> None:
@@ -255,7 +255,7 @@ def test_limits_of_two_parts_are_added_for_staff_as_they_are_for_their_owner(sou
     entries = [{"name": "bob", "kind": "scratch", **one} for one in told]
     both = replace(sources, hooks=Hooks({"storage_allocations": lambda name: entries if name == "bob" else []}))
     own = quotas_query.summary(both, BOB, QuotasView(id=""), WHEN)["quotas"].set_index("area").loc["scratch"]
-    row = quotas_groups.full_query(both, ADA, QuotasView(id=""), WHEN)["full"].set_index("owner").loc["bob"]
+    row = quotas_staff.full_query(both, ADA, QuotasView(id=""), WHEN)["full"].set_index("owner").loc["bob"]
     # 11 of 11 GiB, 5 of 5 files
     for found in (own, row):
         assert (found["bytes_limit"], found["files_limit"], found["bytes_state"], found["files_state"]) == (11 * GIB, 5, "near", "near")
@@ -293,7 +293,7 @@ def test_the_settings_say_what_is_near_and_how_far_back_the_pace_is_taken_from(s
     home, found = frames["quotas"].to_dict("records")[0], frames["outlooks"][("bytes", "home", "ann")]
     assert home["bytes_state"] == state and found.pace == pytest.approx(GIB, rel=0.01) and found.days == pytest.approx(days, rel=0.1)
     assert f"at the pace of the last {days} day" in said(quotas_view.draw_table(frames, about(ANN, source.settings)))
-    full = quotas_groups.full_query(source, ADA, QuotasView(id=""), WHEN)["full"]
+    full = quotas_staff.full_query(source, ADA, QuotasView(id=""), WHEN)["full"]
     assert ("1001" in set(full["owner"])) is (state == "near")
 
 
