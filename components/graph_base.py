@@ -19,9 +19,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u206
 
 
 def plain(text: object) -> str:
-    """A text that plotly shows as it is: no control characters, no markup, at most 80 characters."""
+    """A text that plotly shows as it is: no control characters, no markup, nothing a template on hover fills in, at most 80 characters."""
     clean = _CONTROL.sub(" ", str(text))
-    return markup.escape(clean if len(clean) <= 80 else clean[:79] + "…", quote=False)
+    return markup.escape(clean if len(clean) <= 80 else clean[:79] + "…", quote=False).replace("%{", "%&#123;")
 
 
 def packed(values: Sequence[float] | np.ndarray) -> dict[str, str]:

@@ -23,6 +23,8 @@ from core.units import DAY, share
 from pages.cloud_cells import amount, path_of, state_badge
 from pages.cloud_query import place
 
+# only where one has stopped: of those that run it would say "now"
+LAST = Column(key="last", title=N_("Last seen"), kind="time", draw=lambda row: _("now") if row["running"] else fmt.moment(row["last"], "near"))
 IDLE = {"vm_idle": N_("idle"), "vm_oversized": N_("larger than needed")}
 
 
@@ -50,20 +52,32 @@ def project_tiles(frames: Frames, about: About) -> Any:
         stopped = int((~frame["running"]).sum())
         note = [_quota(quota, "instances"), ngettext("%(num)s stopped lately", "%(num)s stopped lately", stopped) if stopped else ""]
         found.append(parts.tile(_("Machines running"), fmt.number(len(rows), 9), note=" · ".join(filter(None, note))))
-        for kind, label, unit in (("cores", _("Cores used"), ""), ("memory", _("Memory used"), "B")):
-            used, running = _sum(rows, f"{kind}_used"), _sum(rows, kind)
-            base = _("of %(amount)s running", amount=amount(running, unit)) if running == running else ""
-            found.append(parts.tile(label, amount(used, unit), base=base, share=share(used, running), note=_quota(quota, kind, unit)))
+        found += [_used(rows, quota, kind, label, unit) for kind, label, unit in (("cores", _("Cores used"), ""), ("memory", _("Memory used"), "B"))]
         gpus = _gpus(rows, about.settings)
         found.append(parts.tile(_("GPUs running"), fmt.number(gpus), note=_("by the flavours of the machines")) if gpus else None)
         size = _sum(rows, "capacity")
         if size == size:
             allowed = math.nan if isinstance(quota, TurtleError) else quota.get("block", math.nan)
-            base = _("of %(amount)s", amount=amount(allowed, "B")) if allowed == allowed else ""
+            base = _limit(allowed)
             written = _("%(amount)s of it written", amount=fmt.bytes_(_sum(rows, "allocation")))
             found.append(parts.tile(_("Disks of machines"), amount(size, "B"), base=base, share=share(size, allowed) if allowed != math.inf else None, note=written))
     found += _stores(quota)
     return html.Div([*notes, parts.tiles(*found) if any(found) else None])
+
+
+def _used(rows: pd.DataFrame, quota: Any, kind: str, label: str, unit: str) -> Any:
+    """A tile of what machines use of what they have; the bar compares only those that tell, and how many do not is said."""
+    used, running = _sum(rows, f"{kind}_used"), _sum(rows, kind)
+    base = _("of %(amount)s running", amount=amount(running, unit)) if running == running else ""
+    told = rows[rows[f"{kind}_used"].notna()]
+    silent = int((rows[f"{kind}_used"].isna() & rows[kind].notna()).sum())
+    notes = [ngettext("%(num)s machine does not tell", "%(num)s machines do not tell", silent) if silent else "", _quota(quota, kind, unit)]
+    return parts.tile(label, amount(used, unit), base=base, share=share(used, _sum(told, kind)), note=" · ".join(filter(None, notes)))
+
+
+def _limit(allowed: float) -> str:
+    """What may be held, after what is."""
+    return "" if allowed != allowed else _("· no limit") if allowed == math.inf else _("of %(amount)s", amount=amount(allowed, "B"))
 
 
 def _gpus(rows: pd.DataFrame, settings: Settings) -> int:
@@ -79,8 +93,7 @@ def _stores(quota: Any) -> list[Any]:
         if used != used:
             continue
         allowed = quota.get(key, math.nan)
-        base = _("of %(amount)s", amount=amount(allowed, "B")) if allowed == allowed else ""
-        found.append(parts.tile(label, amount(used, "B"), base=base, share=share(used, allowed) if allowed != math.inf else None))
+        found.append(parts.tile(label, amount(used, "B"), base=_limit(allowed), share=share(used, allowed) if allowed != math.inf else None))
     return found
 
 
@@ -160,7 +173,6 @@ def instance_columns(about: About, found: dict[str, list[Any]]) -> tuple[Column,
         Column(key="network_rate", title=N_("Network"), kind="bytes", draw=lambda row: fmt.rate(row["network_rate"]), help=N_("In and out, mean over the range")),
         Column(key="creator", title=N_("Created by"), draw=creator, help=N_("Who created it in OpenStack")),
         Column(key="created", title=N_("Created"), kind="time", draw=lambda row: fmt.moment(row["created"], "day")),
-        Column(key="last", title=N_("Last seen"), kind="time", draw=lambda row: _("now") if row["running"] else fmt.moment(row["last"], "near")),
     )  # fmt: skip
 
 
@@ -176,7 +188,10 @@ def draw_instances(frames: Frames, about: About) -> Any:
     if isinstance(judged, dict):
         for row, finding in judged["findings"]:
             found.setdefault(row["uuid"], []).append(finding)
-    return table(frame, instance_columns(about, found), sortable=len(frame) > 1)
+    columns = [*instance_columns(about, found)]
+    if not frame["running"].all():
+        columns.append(LAST)
+    return table(frame, columns, sortable=len(frame) > 1)
 
 
 def not_seen(error: TurtleError) -> bool:

@@ -80,7 +80,7 @@ SECTIONS = (
             help=N_("Memory in use inside each machine, without what its system could give back; the dashed line is what the machines were given."),
         ),),
     ),
-    section("disk", N_("Disk"), cloud_query.disk, disk_panels(BY_MACHINE)),
+    section("disk", N_("Disk"), cloud_query.disk, disk_panels(N_("by machine, read up, written down"))),
     section(
         "network", N_("Network"), cloud_query.network,
         (Panel(

@@ -175,6 +175,23 @@ def test_tiles_of_a_project() -> None:
     assert said(cloud_parts.project_tiles({"instances": NoData(Why.NO_DATA), "quota": quota}, about())).startswith("Machines running 0")
 
 
+def test_a_machine_that_does_not_tell_is_not_counted_as_using_nothing() -> None:
+    """2 of 8 GiB are used; the other 32 GiB are no reason for a shorter bar."""
+    frame = instances_of({}, {"uuid": UUID.replace("a", "b"), "memory": 32 * GIB, "memory_used": math.nan})
+    drawn = cloud_parts.project_tiles({"instances": frame, "quota": {"memory": 64.0 * GIB, "shared": math.inf, "shared_used": 1.0 * GIB}}, about())
+    tile = next(one for one in walk(drawn) if "tt-tile" in str(getattr(one, "className", "")).split() and said(one).startswith("Memory used"))
+    assert "2 GiB of 40 GiB running" in said(tile) and "1 machine does not tell · quota: 64 GiB" in said(tile)
+    (bar,) = [one for one in walk(tile) if "width" in (getattr(one, "style", None) or {})]
+    assert float(bar.style["width"].rstrip("%")) == 25
+    assert "1 GiB · no limit" in said(drawn) and "does not tell" not in said(cloud_parts.project_tiles({"instances": instances_of({}), "quota": {}}, about()))
+
+
+def test_when_a_machine_was_last_seen_is_told_where_one_has_stopped() -> None:
+    extra = dict.fromkeys(("cpu", "cpu_share", "memory_mean", "memory_share", "disk_rate", "network_rate"), math.nan)
+    assert "Last seen" not in said(cloud_parts.draw_instances({"instances": instances_of({}).assign(**extra)}, about()))
+    assert "Last seen" in said(cloud_parts.draw_instances({"instances": instances_of({}, {"running": False}).assign(**extra)}, about()))
+
+
 @pytest.mark.parametrize("failed", [NoData(Why.NOT_CONFIGURED, "libvirtd_exporter"), SourceDown("prometheus")])
 def test_tiles_of_a_project_say_why_there_are_none(failed: Exception) -> None:
     words = "does not collect" if isinstance(failed, NoData) else "cannot be reached"
@@ -240,6 +257,17 @@ def test_charts_are_drawn_whatever_the_number(count: int) -> None:
 def test_a_click_opens_the_machine() -> None:
     figure = charts.cores(wide({"used": 2, "running": 1}), about())
     assert figure["data"][0]["meta"]["href"] == "/cloud/dev/x" and "href" not in figure["data"][1]["meta"]
+
+
+def test_a_machine_s_name_is_plain_text_in_charts() -> None:
+    """Legends and words on hover know markup and templates: a name is neither."""
+    evil = '<a href="https://evil.test">x</a>\u202e%{customdata}'
+    for draw, ways in ((charts.cores, ("used", "running")), (charts.network, ("in", "out"))):
+        frame = wide(dict.fromkeys(ways, 2))
+        frame.columns = frame.columns.set_levels([evil, "b"], level="part")
+        told = str([(trace["name"], trace["hovertemplate"], trace.get("legendgroup")) for trace in draw(frame, about())["data"]])
+        assert "evil.test" in told and "<a" not in told and "\u202e" not in told and "\\u202e" not in told
+        assert "%{customdata}" not in told.replace("%{customdata:", "")
 
 
 def test_charts_of_nothing_but_what_runs() -> None:
