@@ -143,7 +143,8 @@ def test_each_layout_answers_alike(layouts: dict[str, Sources], question: str) -
     for who in (PORTAL,) if question in STAFF else (PORTAL, ALICE):
         answers = {version: told(QUESTIONS[question](sources, who)) for version, sources in layouts.items() if version != "empty"}
         first = answers["22.05"]
-        assert first and first not in ("()", "{}") and len(answers) == 8 and [version for version, answer in answers.items() if answer != first] == [], who.name
+        assert first and not (question in PLAIN and first in ("()", "{}")) and len(answers) == 8, who.name
+        assert [version for version, answer in answers.items() if answer != first] == [], who.name
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
