@@ -26,7 +26,7 @@ SETTING = re.compile(r"`\[([a-z_]+(?:\.[a-z_]+)*)\] ([a-z_]+)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 IMAGES = {
     "job.png", "jobs.png", "status.png", "job-dark.png", "user.png", "top.png", "top-lustre.png", "top-waste.png", "scheduling.png",
-    "account.png", "nodes.png", "node.png", "search.png", "software.png",
+    "account.png", "nodes.png", "node.png", "search.png", "software.png", "cloud.png",
 }  # fmt: skip
 
 
