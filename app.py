@@ -174,13 +174,16 @@ def check(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def summarise(settings: Settings, options: argparse.Namespace) -> int:
-    """Keep the portal's summaries of finished jobs up to date; SIGINT and SIGTERM end it after the present batch."""
+    """Keep the portal's readings of storage and its summaries of finished jobs up to date; SIGINT and SIGTERM end it after the present batch."""
+    from analysis.storage_history import keep_storage
     from analysis.summarise import interruptible
     from analysis.summarise import summarise as keep_up
 
     sources = connect(settings)
     try:
         with interruptible() as stop:
+            # first: it is short, and does not wait for what the jobs need
+            keep_storage(sources, stop=stop)
             done = keep_up(sources, limit=options.limit or None, stop=stop)
     finally:
         sources.close()

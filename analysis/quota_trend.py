@@ -31,6 +31,7 @@ class Outlook:
     """When a quota would be full. `low` and `high`: days from the last point, for FULL_IN; nine times of ten between them.
 
     `pace`, `pace_low`, `pace_high`: units a day. `days`: length of time the pace was taken from; `cut`: since the last great drop.
+    `since`: of what is read once a day and too seldom yet, when it was first read (UTC s); NaN for all else.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Outlook:
     pace_high: float = math.nan
     days: float = math.nan
     cut: bool = False
+    since: float = math.nan
 
 
 def theil_sen(times: np.ndarray, values: np.ndarray) -> tuple[float, float, float]:

@@ -54,6 +54,7 @@ class Storage(Part):
     allocations_file: Path | None = Field(None, description="YAML file of limits that the default hook storage_allocations reads")
     near_share: float = Field(0.9, gt=0, le=1, description="Use from this share of a quota on is near it")
     trend_days: int = Field(7, ge=1, le=90, description="Days to full are told from the pace of so many last days")
+    history_days: int = Field(400, ge=0, le=3660, description="The portal keeps what Robinhood counts once a day for so many days, as Robinhood keeps no history; 0: not")
     personal_note: str = Field("", description="What is said beside the quota of a personal group, plain text")
 
 
@@ -86,6 +87,7 @@ class Cloud(Part):
 
     projects_file: Path | None = Field(None, description="YAML file of each project's members that the default hook cloud_projects reads")
     flavours: dict[str, Flavour] = Field({}, description="Flavours by name: for GPUs in use, and for a smaller one to be named")
+    recording_rules: bool = Field(False, description="The recording rules of deploy/cloud_rules.yml are installed: for hundreds of machines")
     finding_days: int = Field(14, ge=1, le=90, description="Virtual machines are judged over so many days")
     idle_share: float = Field(0.02, ge=0, le=1, description="CPU use below this share of the cores all that time: idle")
     low_share: float = Field(0.25, ge=0, le=1, description="Nine tenths of the time below this share of the cores: too many cores")

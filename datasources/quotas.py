@@ -14,7 +14,9 @@ import pandas as pd
 
 from core.errors import NoData, TurtleError, Why
 from core.timerange import TimeRange
+from core.units import DAY
 from core.viewer import Viewer, only_self
+from datasources.portal.storage import is_kept, readings
 from datasources.prometheus import gpfs_batches, quota_batches
 from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.run import fetch, reason_for_empty
@@ -48,7 +50,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """series: {(bytes or files, area, owner): used by time (UTC), attrs step}. errors: {area: why there is none}."""
+    """series: {(bytes or files, area, owner): used by time (UTC), attrs step; a day where the portal itself keeps a reading a day}. errors: {area: why there is none}."""
 
     series: Mapping[tuple[str, str, str], pd.Series] = field(default_factory=dict)
     errors: Mapping[str, TurtleError] = field(default_factory=dict)
@@ -209,6 +211,23 @@ def _robinhood_area(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -
     return Measured(used=used, known=known, tape=tape)
 
 
+def _robinhood_trend(sources: Sources, viewer: Viewer, held: Sequence[Holding], when: TimeRange) -> dict[tuple[str, str, str], pd.Series]:
+    """What the portal itself kept, a reading a day: Robinhood has no history. Raises NoData(NOT_COUNTED) where no area has a reading yet."""
+    if not sources.settings.storage.history_days:
+        return {}
+    first, last = when.start // DAY, when.end // DAY
+    found = readings(sources, viewer=viewer, held=_with_uids(sources, viewer, held), first=first, last=last)
+    # somebody who has nothing has no readings; that is not the same as none having been made
+    if not found and not any(is_kept(sources, area=area, first=first, last=last) for area in dict.fromkeys(one.area for one in held)):
+        raise NoData(Why.NOT_COUNTED, "storage_days")
+    series = {}
+    for (area, owner), frame in found.items():
+        for kind in KINDS:
+            series[(kind, area, owner)] = frame[kind]
+            series[(kind, area, owner)].attrs = {"step": DAY}
+    return series
+
+
 def _with_uids(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -> list[Holding]:
     """The holdings, those of people without a number with the uid their jobs ran under."""
     return [replace(one, number=uid_of(sources, viewer, one.owner)) if one.number is None and one.label == "user" else one for one in held]
@@ -217,4 +236,4 @@ def _with_uids(sources: Sources, viewer: Viewer, held: Sequence[Holding]) -> lis
 Now = Callable[[Sources, Viewer, Sequence[Holding], TimeRange], Measured]
 Over = Callable[[Sources, Viewer, Sequence[Holding], TimeRange], Mapping[tuple[str, str, str], pd.Series]]
 NOW: dict[str, Now] = {"lfs_quota": _lfs_now, "gpfs": _gpfs_now, "robinhood": _robinhood_now}
-TREND: dict[str, Over] = {"lfs_quota": _lfs_trend, "gpfs": _gpfs_trend}
+TREND: dict[str, Over] = {"lfs_quota": _lfs_trend, "gpfs": _gpfs_trend, "robinhood": _robinhood_trend}

@@ -134,6 +134,8 @@ def when_full(found: Outlook) -> str:
     """When it would be full and at which pace that is, such as `full in 8 to 14 days at the pace of the last 7 days`; "" where nothing is to say."""
     if found.kind in (quota_trend.OVER, quota_trend.FULL, quota_trend.NO_LIMIT):
         return ""
+    if found.since == found.since:
+        return _("read once a day since %(when)s: too little to say yet", when=fmt.moment_text(found.since))
     if found.kind == quota_trend.SHORT:
         return _("too little is measured to say")
     said = _base(found)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import quota
 from analysis.quota import KINDS, Holding
-from analysis.quota_trend import Outlook, outlook
+from analysis.quota_trend import SHORT, Outlook, outlook
 from components.records import Frames
 from core.errors import NoData, TurtleError, Why
 from core.timerange import TimeRange
@@ -101,7 +101,9 @@ def outlooks_of(frame: pd.DataFrame, series: Mapping[tuple[str, str, str], pd.Se
         for kind in KINDS:
             key = (kind, row["area"], row["owner"])
             if key in series:
-                found[key] = outlook(series[key], row[f"{kind}_used"], row[f"{kind}_limit"], days)
+                one = outlook(series[key], row[f"{kind}_used"], row[f"{kind}_limit"], days)
+                daily = one.kind == SHORT and series[key].attrs.get("step") == DAY
+                found[key] = replace(one, since=series[key].dropna().index[0].timestamp()) if daily else one
     return found
 
 
@@ -133,14 +135,28 @@ def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: Time
     return {kind: NoData(Why.LIMITS_UNKNOWN) if isinstance(frame, NoData) else frame for kind, frame in found.items()}
 
 
+def _grid(series: pd.Series) -> pd.DatetimeIndex:
+    """When a series was measured; of one read once a day the beginning of each day, so that a day that is missing is a gap."""
+    return series.index.floor("D") if series.attrs["step"] == DAY else series.index
+
+
+def _on(grid: pd.DatetimeIndex, series: pd.Series) -> pd.Series:
+    """The series at the times of the grid; each holds for half its step to both sides."""
+    whole = series.set_axis(_grid(series))
+    return whole if whole.index.equals(grid) else whole.reindex(grid, method="nearest", tolerance=pd.Timedelta(seconds=series.attrs["step"] / 2))
+
+
 def _wide(kind: str, mine: Sequence[Holding], trend: Trend, limits: Mapping[Any, Any], span: TimeRange) -> pd.DataFrame | NoData:
-    found = {(one.area, one.owner): trend.series[(kind, one.area, one.owner)] for one in mine if (kind, one.area, one.owner) in trend.series}
+    known = {(one.area, one.owner): trend.series.get((kind, one.area, one.owner)) for one in mine}
+    since = pd.Timestamp(span.start, unit="s", tz="UTC")
+    # a day's reading may be of before the range
+    found = {owner: series for owner, series in known.items() if series is not None and (series.attrs["step"] != DAY or series.index[-1] >= since)}
     if not found:
         return NoData(Why.NO_DATA, kind)
-    step = max(series.attrs["step"] for series in found.values())
-    frame = pd.DataFrame({place: series for place, series in enumerate(found.values())}).dropna(how="all")
-    first = next(iter(found.values()))
-    frame = frame.reindex(first.index)
+    step = min(series.attrs["step"] for series in found.values())
+    # on the grid of what was measured most often; what is read once a day stands on its day
+    grid = _grid(max(found.values(), key=len))
+    frame = pd.DataFrame({place: _on(grid, series) for place, series in enumerate(found.values())}, index=grid)
     frame.columns = pd.MultiIndex.from_tuples(list(found), names=["area", "owner"])
     limits = {column: limits.get(column, {}).get(kind, math.nan) for column in found}
     frame.attrs = {"step": step, "unit": "bytes" if kind == "bytes" else "files", "limits": limits, "from": span.start, "to": span.end}

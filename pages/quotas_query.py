@@ -58,6 +58,6 @@ def trend_query(area: str) -> Any:
 
 
 def trend_keys(settings: Settings) -> tuple[str, ...]:
-    """Keys of the sections over time, in the order of the settings' areas. Robinhood keeps no history."""
-    areas = {name: area for name, area in settings.storage.areas.items() if area.source != "robinhood"}
+    """Keys of the sections over time, in the order of the settings' areas. Robinhood keeps no history, unless the portal does."""
+    areas = {name: area for name, area in settings.storage.areas.items() if area.source != "robinhood" or settings.storage.history_days}
     return tuple(dict.fromkeys(f"over_{name if name in KINDS_OF_AREA else 'other'}" for name in areas))

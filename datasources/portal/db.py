@@ -71,7 +71,7 @@ class PortalDb:
                 yield connection
         except DBAPIError as error:
             log.warning("portal database: %s", error.orig)
-            kind = SourceDown if error.connection_invalidated or "unable to open" in str(error.orig) else SourceRefused
+            kind = SourceDown if _away(error) else SourceRefused
             raise kind(SOURCE, str(error.orig)) from error
         except (SQLAlchemyError, OSError) as error:
             log.warning("portal database: %s", error)
@@ -85,6 +85,12 @@ class PortalDb:
     def close(self) -> None:
         """Ends all connections."""
         self.engine.dispose()
+
+
+def _away(error: DBAPIError) -> bool:
+    """Whether the database did not answer, rather than say no: MySQL's clients number their own errors from 2000 on."""
+    code = error.orig.args[0] if error.orig is not None and error.orig.args else 0
+    return error.connection_invalidated or "unable to open" in str(error.orig) or (isinstance(code, int) and code >= 2000)
 
 
 def _for_many_readers(connection: object, _record: object) -> None:

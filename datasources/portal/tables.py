@@ -63,8 +63,13 @@ summary_cursor = Table(
     Column("job_db_inx", BigInteger, nullable=False),
 )
 
-# compared by the exact name, which MariaDB would not do
-EXACT = String(128).with_variant(VARCHAR(128, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+def _exact(length: int) -> String:
+    """A text compared by the exact name, which MariaDB would not do."""
+    return String(length).with_variant(VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+EXACT = _exact(128)
 
 # days of the scheduler's statistics that were counted
 scheduling_days = Table(
@@ -91,3 +96,19 @@ scheduling_counts = Table(
     Column("jobs", Integer, nullable=False),
 )
 Index("scheduling_counts_day", scheduling_counts.c.cluster, scheduling_counts.c.measure, scheduling_counts.c.day)
+
+# what a person or group had of an area on a day (since 1970, UTC), read once from a back end that keeps no history.
+# who: uid, gid, or user, group where the back end knows names; ident: that number or name
+storage_days = Table(
+    "storage_days",
+    metadata,
+    Column("cluster", String(64), primary_key=True),
+    Column("area", _exact(64), primary_key=True),
+    Column("who", String(8), primary_key=True),
+    Column("ident", EXACT, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("counted_at", BigInteger, nullable=False),
+    Column("bytes", Double, nullable=False),
+    Column("files", Double, nullable=False),
+)
+Index("storage_days_day", storage_days.c.cluster, storage_days.c.area, storage_days.c.day)

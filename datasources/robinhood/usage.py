@@ -252,3 +252,24 @@ def totals(sources: Sources, *, viewer: Viewer, area: str) -> pd.DataFrame:
         return [{"gid": int(row["gid"]), **_whole(row)} for row in db.rows(statement)]
 
     return _frame(sources.cache.get_or_make(("robinhood", area, "totals"), KEPT_SECONDS, read), "gid")
+
+
+def ident_of(sources: Sources, area: str) -> tuple[str, str]:
+    """(column, what it holds) of those an area's quotas are of: (uid, uid) or (gid, gid); (uid, user), (gid, group) where they are names."""
+    own = sources.settings.storage.areas[area].label == "user"
+    column_ = "uid" if own else "gid"
+    return (column_, "user" if own else "group") if database(sources, area).layout.names else (column_, column_)
+
+
+def of_everybody(sources: Sources, *, viewer: Viewer, area: str) -> pd.DataFrame:
+    """What every person (of an area by user) or group has: columns ident (str, see ident_of), bytes, files (float64).
+
+    Who has two entries or fewer is left out. One pass, not kept. Raises NotAllowed unless staff, NoData without a database, SourceError.
+    """
+    only_staff(viewer, "storage of everybody")
+    db = database(sources, area)
+    owner = STAT.c[ident_of(sources, area)[0]]
+    statement = select(owner.label("ident"), *_amounts(db.layout)).where(*_of_area(sources, area, db.layout)).group_by(owner)
+    rows = [{"ident": _text(row["ident"]), **_whole(row)} for row in db.rows(statement)]
+    frame = pd.DataFrame(rows, columns=["ident", "bytes", "files"]).astype({"ident": "str", "bytes": "float64", "files": "float64"})
+    return frame[frame["files"] > FEWEST].groupby("ident", as_index=False, sort=True)[["bytes", "files"]].sum()
