@@ -130,8 +130,14 @@ def _rule_lines(sources: Sources, pages: tuple[Page, ...], batches: tuple[Batch,
             state=OK if idle else MISSING,
             found=_("evaluated, nothing to record now") if idle else _("not recorded"),
             empties="" if idle else what_needs(pages, Need(kind="rule", name=rule)),
-            mend="" if idle else _("add deploy/recording_rules.yml to rule_files of Prometheus"),
+            mend="" if idle else _add_rules(rule),
         )
+
+
+def _add_rules(rule: str) -> str:
+    if rule.startswith("libvirtd_"):
+        return _("add deploy/cloud_rules.yml to rule_files of Prometheus")
+    return _("add deploy/recording_rules.yml to rule_files of Prometheus")
 
 
 def own_lines(sources: Sources) -> Iterator[Line]:

@@ -96,7 +96,7 @@ def span(sources: Sources, viewer: Viewer, subject: Subject, now: int) -> tuple[
 
 HELP_OWN = N_("Dark: used now. Grey: given to machines that run, not used. Pale: free in the quota. A dash is a number nobody tells, not a zero.")
 HELP_ALL = N_(
-    "Quota and running are of now, used is a mean of moments seven hours apart over the last month. Heads sort all projects, the filter leaves TOTAL "
+    "Quota and running are of now, used is a mean over the last month, or the days named above the table. Heads sort all projects, the filter leaves TOTAL "
     "as it is; of more than a hundred projects there are pages. The file that can be downloaded has numbers in cores and bytes."
 )
 UNITS_OWN = {column: "bytes" for kind in ("memory", "block", "object", "shared") for column in (f"{kind}_quota", f"{kind}_running", f"{kind}_used")}

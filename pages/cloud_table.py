@@ -89,12 +89,14 @@ def columns(about: About) -> list[Column]:
     ]  # fmt: skip
 
 
-def told(days: float) -> str:
-    """What the numbers are of, and how far back they go."""
+def told(days: float, *, short: bool = False) -> str:
+    """What the numbers are of, and how far back they go; `short`: not further as there are too many machines."""
     if days <= 0:
         return _("Quota and running are of now. What was used in the last month is not known.")
     if days >= 30:
         mean = _("used is the mean of the last 31 days.")
+    elif short:
+        mean = _("used is the mean of the last %(days)s days: of so many machines a month can only be read from recording rules.", days=fmt.number(days))
     else:
         mean = _("used is the mean of the last %(days)s days: the metrics of machines go no further back.", days=fmt.number(days))
     return _("Quota and running are of now, %(mean)s", mean=mean)
@@ -108,7 +110,8 @@ def draw(frames: Frames, about: About) -> Any:
         return html.Div(notes)
     if frame.empty:
         return html.Div([*notes, parts.empty(_("No project has a quota or a machine that runs."))])
-    said = [told(frame.attrs.get("days", 0.0)), _("A dash is a number nobody tells, not a zero. TOTAL is of all projects, whatever the filter shows.")]
+    mean = told(frame.attrs.get("days", 0.0), short=frame.attrs.get("short", False))
+    said = [mean, _("A dash is a number nobody tells, not a zero. TOTAL is of all projects, whatever the filter shows.")]
     total, note = {"project": "", "whole": True, **projects.total(frame)}, f"{said[0]} {said[1]}"
     if len(frame) <= ROWS:
         return html.Div([*notes, table(frame, columns(about), groups=GROUPS, total=total, filtered=True, note=note)], className="tt-grand")

@@ -11,7 +11,7 @@ import pandas as pd
 from core.errors import NoData, TurtleError, Why
 from core.hooks import projects_told
 from core.timerange import TimeRange
-from core.units import HOUR
+from core.units import DAY, HOUR
 from core.viewer import Viewer, only_project, only_staff
 from datasources.cloud.machines import known_project
 from datasources.prometheus import cloud_project_batches as batches
@@ -29,6 +29,7 @@ GRANTED = {"cores_quota": "cores", "memory_quota": "memory", "block_quota": "blo
 RUNNING = {"cores_running": "cores", "memory_running": "memory", "block_running": "block", "instances": "instances"}
 NO_LIMIT = np.inf
 LEAST_POINTS, MOST_POINTS = 48, 120  # of a chart of all projects
+DAYS_READ, LEAST_DAYS = 6_000, 1  # machines times days of the table of all projects: a month of 193 machines, two days of 3 000
 MOST_READ = 150_000  # machines times points of such a chart: 50 points of 3 000 machines
 
 
@@ -120,14 +121,18 @@ def _columns(granted: Any, ran: Any, sources: Sources) -> dict[str, dict[str, fl
 def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     """All projects, by name, for staff: project and COLUMNS; quota and running are of now, used is the mean of the last month.
 
-    A project that a source does not know has a gap there (NaN). attrs: days (how far the mean goes back), troubles (errors of sources).
+    A project that a source does not know has a gap there (NaN). attrs: days (how far the mean goes back), short (as too many machines run for a
+    month of them to be read), troubles (errors of sources).
     Raises NotAllowed for others.
     """
     only_staff(viewer, "cloud projects")
-    settings = sources.settings
-    wanted = (batches.quota(settings, month=True), batches.running(settings), batches.month(settings))
-    found = _ask(sources, viewer, wanted, Target(), _now(sources))
-    granted, ran, month = (found[batch.key] for batch in wanted)
+    settings, now = sources.settings, _now(sources)
+    wanted = (batches.quota(settings, month=True), batches.running(settings))
+    found = _ask(sources, viewer, wanted, Target(), now)
+    granted, ran = (found[batch.key] for batch in wanted)
+    days = days_read(ran, sources)
+    last = batches.month(settings, days)
+    month = _ask(sources, viewer, (last,), Target(), now)[last.key]
     moments = _by_project(month, "moments").get("", 0.0)
     columns = _columns(granted, ran, sources)
     for what in ("cores", "memory", "block"):
@@ -136,8 +141,19 @@ def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     columns["object_used"] = _by_project(granted, "object_month")
     names = sorted({name for column in columns.values() for name in column} - {""})
     frame = _table(columns, names)
-    frame.attrs |= {"days": moments * batches.MOMENT / 86400, "troubles": _troubles(found)}
+    told = moments * batches.moment(settings, days) / DAY
+    frame.attrs |= {"days": told, "short": days < batches.MONTH_DAYS, "troubles": _troubles({"quota": granted, "running": ran, "month": month})}
     return frame
+
+
+def days_read(frame: Any, sources: Sources) -> int:
+    """How many days of machines the table of all projects reads, by how many machines run now: a month from recording rules and of few machines."""
+    if sources.settings.cloud.recording_rules:
+        return batches.MONTH_DAYS
+    if isinstance(frame, TurtleError):
+        return LEAST_DAYS
+    machines = sum(_by_project(frame, "instances").values())
+    return int(min(batches.MONTH_DAYS, max(LEAST_DAYS, DAYS_READ // max(machines, 1.0))))
 
 
 def total(frame: pd.DataFrame) -> dict[str, Any]:
@@ -155,7 +171,7 @@ def over_time(sources: Sources, *, viewer: Viewer, when: TimeRange) -> dict[str,
     running, cores, memory = batches.running(settings), batches.cores(settings), batches.memory(settings)
     # the table of all projects asks the same
     now = _ask(sources, viewer, (running,), Target(), _now(sources))[running.key]
-    when = replace(when, points=min(when.points, points(now)))
+    when = replace(when, points=min(when.points, MOST_POINTS if settings.cloud.recording_rules else points(now)))
     found = _ask(sources, viewer, (cores, memory), Target(), when)
     return {"cores": _with_cores(found[cores.key], sizes(now, sources)), "memory": _with_levels(found[memory.key], "running")}
 
@@ -190,8 +206,8 @@ def _with_levels(frame: Any, *more: str) -> Any:
 
 def _with_cores(frame: Any, sizes: dict[str, float]) -> Any:
     """With the virtual cores that run; at a moment with a machine of a flavour nobody knows, and at one without any machine, there is a gap."""
-    found = _with_levels(frame)
-    if isinstance(found, TurtleError):
+    found = _with_levels(frame, "running")
+    if isinstance(found, TurtleError) or "running" in found.columns.get_level_values("what"):
         return found
     counts = frame.loc[:, frame.columns.get_level_values("what") == "machines"]
     cores = counts * [sizes.get(str(name), np.nan) for name in counts.columns.get_level_values("instance_type")]

@@ -40,7 +40,15 @@ QUOTA = {  # what → (metric, its unit in ours)
 }  # fmt: skip
 INFO = "libvirtd_info"
 TOTAL = "node_memory_MemTotal_bytes"
-MONTH, MOMENT = 31 * DAY, 7 * HOUR  # 7 hours: every hour of the day comes within a week
+# deploy/cloud_rules.yml: what → rule, by project
+RULES = {
+    "cores": "libvirtd_domain:used_core:sum_project", "cores_running": "libvirtd_domain:allocated_core:count_project",
+    "memory": "libvirtd_domain:used_memory:sum_project", "memory_running": "libvirtd_domain:allocated_memory:sum_project",
+    "block": "libvirtd_domain:block_allocation:sum_project",
+}  # fmt: skip
+RULES_SECONDS = 120
+MONTH_DAYS = 31
+MONTH, MOMENT = MONTH_DAYS * DAY, 7 * HOUR  # 7 hours: every hour of the day comes within a week
 KNOWN_DAYS = 31
 MOST = 50_000  # numbers an answer by project may have: a few a project, and one a flavour
 PROJECT = "project_name"
@@ -59,14 +67,15 @@ def _used_cores(target: Target, site: str, seconds: int) -> str:
     return f"sum by ({PROJECT}) (max by ({PROJECT}, uuid) (rate({selector(CPU, site, *where(target))}[{seconds}s]))) / 1e9"
 
 
-def _instant(key: str, exporter: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...]) -> Batch:
+def _instant(key: str, exporter: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...], rules: tuple[str, ...] = ()) -> Batch:
     return Batch(
-        key=key, exporter=exporter, metrics=metrics, expr=expr, levels=levels, merge="max", instant=True, most=MOST, labels=(PROJECT,), module=MODULE
+        key=key, exporter=exporter, metrics=metrics, expr=expr, levels=levels, merge="max", instant=True, most=MOST, labels=(PROJECT,), module=MODULE,
+        rules=rules,
     )  # fmt: skip
 
 
-def _over_time(key: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...]) -> Batch:
-    return Batch(key=key, exporter=LIBVIRT, metrics=metrics, expr=expr, levels=levels, merge="max", labels=(PROJECT,), module=MODULE)
+def _over_time(key: str, metrics: tuple[str, ...], expr: Expr, levels: tuple[str, ...], rules: tuple[str, ...]) -> Batch:
+    return Batch(key=key, exporter=LIBVIRT, metrics=metrics, expr=expr, levels=levels, merge="max", labels=(PROJECT,), module=MODULE, rules=rules)
 
 
 def known(settings: Settings) -> Batch:
@@ -128,46 +137,67 @@ def quota(settings: Settings, *, month: bool = False) -> Batch:
     return _instant("cloud_quota_month" if month else "cloud_quota", OPENSTACK, metrics, expr, ("what", PROJECT))
 
 
-def month(settings: Settings) -> Batch:
-    """What each project used in the last month: sums over moments seven hours apart. Instant; levels what, project_name.
+def moment(settings: Settings, days: int) -> int:
+    """Seconds between the moments of month(): seven hours, three where days are few, one where a moment costs little."""
+    return HOUR if settings.cloud.recording_rules else 3 * HOUR if days < 7 else MOMENT
+
+
+def month(settings: Settings, days: int = MONTH_DAYS) -> Batch:
+    """What each project used in the last month, or in fewer `days`: sums over moments (moment()). Instant; levels what, project_name.
 
     `what`: cores, memory, block (bytes allocated of virtual disks); moments (project_name ""): at how many of them any machine was known.
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
-        over = f"[{MONTH}s:{MOMENT}s]"
-        block = f"sum by ({PROJECT}) ({_gauge(ALLOCATION, 'uuid, device', target, site)})"
-        return joined({
-            "cores": f"sum_over_time(({_used_cores(target, site, HOUR)}){over})",
-            "memory": f"sum_over_time(({_used_memory(target, site)}){over})",
-            "block": f"sum_over_time(({block}){over})",
-            "moments": f"count_over_time((count({selector(STATE, site)})){over})",
-        })  # fmt: skip
+        over = f"[{days * DAY}s:{moment(settings, days)}s]"
+        if settings.cloud.recording_rules:
+            found = {what: _recorded(what, target, site) for what in ("cores", "memory", "block")}
+            any_machine = f"count({_recorded('cores_running', target, site)})"
+        else:
+            block = f"sum by ({PROJECT}) ({_gauge(ALLOCATION, 'uuid, device', target, site)})"
+            found = {"cores": _used_cores(target, site, HOUR), "memory": _used_memory(target, site), "block": block}
+            any_machine = f"count({selector(STATE, site)})"
+        sums = {what: f"sum_over_time(({one}){over})" for what, one in found.items()}
+        return joined(sums | {"moments": f"count_over_time(({any_machine}){over})"})
 
-    return _instant("cloud_month", LIBVIRT, (CPU, CURRENT, USABLE, ALLOCATION, STATE), expr, ("what", PROJECT))
+    return _instant("cloud_month", LIBVIRT, (CPU, CURRENT, USABLE, ALLOCATION, STATE), expr, ("what", PROJECT), _rules(settings, *RULES))
+
+
+def _recorded(what: str, target: Target, site: str) -> str:
+    """A rule by project, twice as far back as it is worked out: a pair of Prometheus tells everything twice."""
+    return f"max by ({PROJECT}) (last_over_time({selector(RULES[what], site, *where(target))}[{2 * RULES_SECONDS}s]))"
+
+
+def _rules(settings: Settings, *what: str) -> tuple[str, ...]:
+    return tuple(RULES[one] for one in what) if settings.cloud.recording_rules else ()
 
 
 def cores(settings: Settings) -> Batch:
     """All projects' cores over the range; levels what, project_name, instance_type.
 
-    `what`: used (busy cores, by project_name), machines (how many run, by instance_type). Virtual cores are many times as many series as machines,
-    and reading them over a range costs more than all else of it: what a machine of a flavour has is asked once, of now (running()).
+    `what`: used (busy cores, by project_name), and running (project_name "") from a rule, else machines (how many run, by instance_type).
+    Virtual cores are many times as many series as machines, and reading them over a range costs more than all else of it: without the rule what a
+    machine of a flavour has is asked once, of now (running()).
     """
 
     def expr(target: Target, grid: Grid, site: str) -> str:
+        if settings.cloud.recording_rules:
+            return joined({"used": _recorded("cores", target, site), "running": f"sum({_recorded('cores_running', target, site)})"})
         machines = f"group by (uuid, instance_type) ({selector(STATE, site, *where(target))})"
         return joined({"used": _used_cores(target, site, back(grid)), "machines": f"count by (instance_type) ({machines})"})
 
-    return _over_time("cloud_cores_over_time", (CPU, STATE), expr, ("what", PROJECT, "instance_type"))
+    return _over_time("cloud_cores_over_time", (CPU, STATE), expr, ("what", PROJECT, "instance_type"), _rules(settings, "cores", "cores_running"))
 
 
 def memory(settings: Settings) -> Batch:
     """All projects' memory over the range (bytes): `what` is used (by project_name) or running (project_name ""); levels what, project_name."""
 
     def expr(target: Target, grid: Grid, site: str) -> str:
+        if settings.cloud.recording_rules:
+            return joined({"used": _recorded("memory", target, site), "running": f"sum({_recorded('memory_running', target, site)})"})
         return joined({"used": _used_memory(target, site), "running": f"sum({_gauge(CURRENT, 'uuid', target, site)}) * 1024"})
 
-    return _over_time("cloud_memory_over_time", (CURRENT, USABLE), expr, ("what", PROJECT))
+    return _over_time("cloud_memory_over_time", (CURRENT, USABLE), expr, ("what", PROJECT), _rules(settings, "memory", "memory_running"))
 
 
 def hypervisors(settings: Settings) -> Batch:

@@ -17,6 +17,7 @@ from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.cloud import projects
 from datasources.cloud.projects import COLUMNS
+from datasources.prometheus import cloud_project_batches as batches
 from datasources.prometheus.batch import Target
 from pages import cloud, cloud_rows, cloud_table
 
@@ -137,6 +138,20 @@ def test_charts_of_many_machines_have_fewer_points() -> None:
     assert [projects.points(ran(machines)) for machines in (20, 1250, 2000, 3000, 10_000)] == [120, 120, 75, 50, 48]
     assert all(machines * projects.points(ran(machines)) <= 150_000 for machines in (1250, 2000, 3000))
     assert projects.points(SourceSlow("prometheus")) == 48
+
+
+def test_of_many_machines_fewer_days_are_read_and_that_is_said() -> None:
+    """A month of thousands of machines takes longer than anybody waits: a few days, or rules that were worked out as time went by."""
+    raw, ruled = (SimpleNamespace(settings=Settings(cloud=Cloud(recording_rules=one))) for one in (False, True))
+
+    def ran(machines: int) -> pd.DataFrame:
+        return pd.DataFrame({"what": ["instances"], "project_name": ["a"], "instance_type": "", "value": [machines]})
+
+    assert [projects.days_read(ran(machines), raw) for machines in (0, 20, 193, 1000, 3000, 90_000)] == [31, 31, 31, 6, 2, 1]
+    assert projects.days_read(SourceSlow("prometheus"), raw) == 1 and projects.days_read(ran(90_000), ruled) == 31
+    # few days have no moments to spare
+    assert [batches.moment(raw.settings, days) for days in (31, 7, 3)] == [7 * 3600, 7 * 3600, 3 * 3600] and batches.moment(ruled.settings, 31) == 3600
+    assert "last 3 days: of so many machines" in cloud_table.told(3.0, short=True) and "go no further back" in cloud_table.told(3.0)
 
 
 def test_the_cores_of_a_flavour_are_those_of_its_machines_now_else_of_the_settings() -> None:
