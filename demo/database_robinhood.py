@@ -9,8 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, text
 
 from demo.model import Plan
-from demo.plan_storage import Group, Quota, groups, quotas, used
-from demo.series import seed_of
+from demo.plan_storage import Quota, groups, member_parts, quotas, used
 
 READER = "robinhood_reader"
 SCANNED_EVERY = 3600  # seconds
@@ -80,7 +79,7 @@ def rows(plan: Plan, area: str, now: int) -> Iterator[Row]:
         size, files = (float(found[0, 0]) for found in used([held[group.name]], plan.made_at, np.array([float(now)])))
         yield _row(0, group.gid, "dir", "", 1, DIRECTORY)
         members = [uids[name] for name in group.members] + [STRANGER] * (group.name == STRANGERS_GROUP)
-        for uid, part in zip(members, _parts(plan, group, area, len(members)), strict=True):
+        for uid, part in zip(members, member_parts(plan, group, area, len(members)), strict=True):
             if area == "nearline":
                 yield from _nearline(uid, held[group.name], part * size)
             else:
@@ -88,12 +87,6 @@ def rows(plan: Plan, area: str, now: int) -> Iterator[Row]:
         visitor = uids.get(VISITORS.get(group.name, ""))
         if visitor is not None and area == "project":
             yield _row(visitor, group.gid, "file", "", SMALL, 7000)
-
-
-def _parts(plan: Plan, group: Group, area: str, count: int) -> list[float]:
-    """How a group's storage falls on its members."""
-    rng = np.random.default_rng(seed_of(plan.seed, "members", area, group.name))
-    return rng.dirichlet(np.full(count, 0.7)).tolist()
 
 
 def _plain(uid: int, gid: int, size: float, entries: int) -> Iterator[Row]:

@@ -28,6 +28,8 @@ GIVEN = {
     "def-curie": (10 * TIB, 2_000_000, 0),
     "cc-staff": (2 * TIB, 500_000, 0),
 }
+# group → size and files of its part of the fileset for groups on GPFS
+WORK = {"def-lovelace": (2 * TIB, 2_000_000), "rrg-hopper": (4 * TIB, 4_000_000), "def-turing": (2 * TIB, 1_000_000), "rrg-franklin": (3 * TIB, 2_000_000)}
 ORDINARY = (10 * TIB, 500_000, 0)
 PERSONAL = {"hana": (TIB, 500_000)}  # people whose own group has a project, too
 # (area, owner) → parts of the bytes and files used when the plan was made; everybody else is somewhere below three quarters
@@ -44,6 +46,8 @@ USED = {
     ("project", "cc-staff"): (1e-9, 2e-5),
     ("nearline", "def-turing"): (1.08, 0.0),
     ("nearline", "rrg-franklin"): (0.93, 0.0),
+    ("work", "rrg-franklin"): (0.95, 0.41),
+    ("work", "def-turing"): (0.44, 1.06),
 }
 STEADY = 0.0004  # of itself a day: how those named above grow
 PACE = {("project", "rrg-franklin"): 0.015}  # of the limit a day, in the last RECENT days
@@ -104,7 +108,7 @@ def groups(plan: Plan) -> tuple[Group, ...]:
 
 
 def quotas(plan: Plan) -> tuple[Quota, ...]:
-    """Every quota: home and scratch of each person, project and nearline of each group; drawn from the plan's seed."""
+    """Every quota: home and scratch of each person, project, nearline and work of each group; drawn from the plan's seed."""
     rng = np.random.default_rng(seed_of(plan.seed, "quota"))
     given: list[tuple[str, str, int, float, float]] = []
     for person in plan.people:
@@ -116,7 +120,14 @@ def quotas(plan: Plan) -> tuple[Quota, ...]:
         given.append(("project", group.name, group.gid, size, files))
         if nearline:
             given.append(("nearline", group.name, group.gid, nearline, 0))
+    given += [("work", group.name, group.gid, *WORK[group.name]) for group in groups(plan) if group.name in WORK]
     return tuple(_quota(rng, *one) for one in given)
+
+
+def member_parts(plan: Plan, group: Group, area: str, count: int) -> list[float]:
+    """How a group's storage falls on its members; the sum is 1."""
+    rng = np.random.default_rng(seed_of(plan.seed, "members", area, group.name))
+    return rng.dirichlet(np.full(count, 0.7)).tolist()
 
 
 def _quota(rng: np.random.Generator, area: str, owner: str, number: int, size: float, files: float) -> Quota:

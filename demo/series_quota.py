@@ -1,4 +1,4 @@
-"""Series of storage quotas: lfs_quota for scratch and project, gpfs_exporter's mmrepquota for the homes."""
+"""Series of storage quotas: lfs_quota for scratch and project, gpfs_exporter's mmrepquota for the homes and a fileset of groups."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from demo.model import Plan
-from demo.plan_storage import HARD, Quota, groups, measured, used
+from demo.plan_storage import HARD, Group, Quota, groups, measured, member_parts, used
 from demo.series import COARSE, SPARSE, Block
 
 GPFS = "gpfs_exporter"
 GPFS_INSTANCE = "gpfs1:9303"
-FS = "home"
+FS, WORK = "home", "work"  # the file system and its fileset of the homes, its fileset of groups
 FS_SIZE, FS_FILES = 40 << 40, 400_000_000
 IN_DOUBT = {"mira": (3 << 30, 1200), "oleg": (64 << 20, 4100)}  # bytes and files granted to clients, not yet confirmed
 KINDS = ("used", "quota", "limit", "in_doubt")
@@ -71,6 +71,7 @@ def _gpfs_blocks(plan: Plan) -> list[Block]:
         _block(shown, values, SPARSE),
         _block([labels for labels, _ in fixed], _same([value for _, value in fixed]), SPARSE),
         _block([labels for labels, _ in quiet], _same([value for _, value in quiet]), 0),
+        _work(plan),
         _whole(plan, held),
     ]
 
@@ -114,17 +115,48 @@ def _others(plan: Plan) -> list[tuple[dict[str, str], float]]:
     ]
 
 
+def _work(plan: Plan) -> Block:
+    """What groups have of their fileset, with their limits, and what each member uses there, of all groups together."""
+    held, known = measured(plan, WORK), {group.name: group for group in groups(plan)}
+    parts = _parts(plan, [known[one.owner] for one in held])
+    names = [_labels("used", what, one.number, WORK, "group") for what in ("bytes", "files") for one in held]
+    names += [_labels("used", what, uid, WORK) for what in ("bytes", "files") for uid in parts]
+    fixed = [(_labels(kind, what, one.number, WORK, "group"), value) for one in held for kind, what, value in _limits(one)]
+    fixed += [(_labels("in_doubt", what, one.number, WORK, "group"), 0.0) for one in held for what in ("bytes", "files")]
+    limits, shares = _same([value for _labels, value in fixed]), np.array(list(parts.values()), float).reshape(len(parts), len(held))
+
+    def values(times: np.ndarray) -> np.ndarray:
+        filled, counted = used(held, plan.made_at, times)
+        return np.vstack([filled, counted, np.rint(shares @ filled), np.rint(shares @ counted), limits(times)])
+
+    return _block([*names, *(labels for labels, _value in fixed)], values, SPARSE)
+
+
+def _parts(plan: Plan, shared: list[Group]) -> dict[int, list[float]]:
+    """{uid: which part of each group's work is theirs}."""
+    uids = {person.name: person.uid for person in plan.people}
+    found: dict[int, list[float]] = {}
+    for place, group in enumerate(shared):
+        for name, part in zip(group.members, member_parts(plan, group, WORK, len(group.members)), strict=True):
+            found.setdefault(uids[name], [0.0] * len(shared))[place] = part
+    return found
+
+
 def _whole(plan: Plan, held: list[Quota]) -> Block:
     """The filesets and the file system itself."""
-    filesets = [_labels(kind, what, name, name, "fileset") for name in (FS, "root") for kind in KINDS for what in ("bytes", "files")]
+    filesets = [_labels(kind, what, name, name, "fileset") for name in (FS, "root", WORK) for kind in KINDS for what in ("bytes", "files")]
     names = ("gpfs_fs_size_bytes", "gpfs_fs_free_bytes", "gpfs_fs_used_inodes", "gpfs_fs_free_inodes")
     own = [{"__name__": f"gpfs_exporter_collect_{what}", "collector": "mmrepquota"} for what in ("error", "timeout")]
 
+    work = measured(plan, WORK)
+
     def values(times: np.ndarray) -> np.ndarray:
         filled, counted = (rows.sum(axis=0) + more for rows, more in zip(used(held, plan.made_at, times), (2 << 20, 40), strict=True))
+        worked = [rows.sum(axis=0) for rows in used(work, plan.made_at, times)]
         none, same = np.zeros(len(times)), np.ones(len(times))
-        rows = [filled, counted, *[none] * 6, (9 << 30) * same, 81_000 * same, *[none] * 6]
-        rows += [FS_SIZE * same, FS_SIZE - filled - (9 << 30), counted + 81_000, FS_FILES - counted - 81_000]
+        rows = [filled, counted, *[none] * 6, (9 << 30) * same, 81_000 * same, *[none] * 6, *worked, *[none] * 6]
+        filled, counted = filled + worked[0] + (9 << 30), counted + worked[1] + 81_000
+        rows += [FS_SIZE * same, FS_SIZE - filled, counted, FS_FILES - counted]
         return np.vstack([*rows, none, none])
 
     return _block([*filesets, *({"__name__": name, "fs": FS} for name in names), *own], values, SPARSE)

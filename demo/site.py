@@ -16,7 +16,7 @@ from demo.model import Plan
 from demo.plan_cloud import FLAVOURS
 from demo.plan_cluster import COMPUTE_KINDS
 from demo.prometheus_config import INTERVALS
-from demo.series_quota import FS
+from demo.series_quota import FS, WORK
 from demo.site_files import write_site_files
 
 
@@ -72,6 +72,7 @@ def storage_tables(folder: Path, mariadb: int) -> dict[str, dict[str, object]]:
     project = {"title": "Project", "source": "lfs_quota", "label": "project", "path": "/lustre/project"}
     tables["storage.areas.project"] = project | {"robinhood": "project"}
     tables["storage.areas.nearline"] = {"title": "Nearline", "source": "robinhood", "label": "group", "robinhood": "nearline", "tape": True}
+    tables["storage.areas.work"] = {"title": "Work", "source": "gpfs", "label": "group", "fs": FS, "fileset": WORK}
     for name, database in database_robinhood.DATABASES.items():
         url = f"mysql+pymysql://{database_robinhood.READER}@127.0.0.1:{mariadb}/{database}"
         tables[f"robinhood.{name}"] = {"url": url, "password_file": str(folder / "robinhood_password")}

@@ -59,6 +59,7 @@ def allocations(plan: Plan) -> dict[str, object]:
     for group in groups(plan):
         whose = {"members": list(group.members), "personal": True} if group.personal else {"accounts": list(group.accounts)}
         limits = {one.area: _limit(one) for one in held[group.name] if one.area in ("project", "nearline")}
+        limits |= {one.area: {} for one in held[group.name] if one.area == "work"}  # GPFS knows its limits itself
         shared[group.name] = {"id": group.gid, **whose, **limits}
     return {"people": people, "groups": shared}
 

@@ -118,6 +118,25 @@ def test_a_person_has_a_group_of_their_own(plan: Plan, file: Path) -> None:
     assert check_allocations(file) == 1 + len(plan.people) + len(groups(plan))
 
 
+def test_groups_have_a_fileset_on_gpfs_whose_members_use_what_it_holds(plan: Plan, file: Path) -> None:
+    gids = {name: str(entry["id"]) for (area, name), entry in given(plan, file).items() if area == "work"}
+    assert set(gids) == {"def-lovelace", "rrg-hopper", "def-turing", "rrg-franklin"}
+    for days in (-60, 0, DAYS):
+        series = shown(plan, NOW + days * DAY)
+        for what in ("bytes", "files"):
+            place = ("fileset", "work", "fs", "home")
+            by_group = {key[6]: value for key, value in series.items() if key[:6] == (f"gpfs_group_used_{what}", *place, "group")}
+            people = [value for key, value in series.items() if key[:6] == (f"gpfs_user_used_{what}", *place, "user")]
+            assert set(by_group) == set(gids.values())
+            # what the members have is the groups', and the fileset's
+            assert sum(people) == pytest.approx(sum(by_group.values()), rel=1e-6) and len(people) > 8
+            assert series[f"gpfs_fileset_used_{what}", *place] == pytest.approx(sum(by_group.values()))
+            if days >= 0:
+                full = {name: by_group[gid] / series[f"gpfs_group_quota_{what}", *place, "group", gid] for name, gid in gids.items()}
+                over, near = ({"def-turing"}, set()) if what == "files" else (set(), {"rrg-franklin"})
+                assert {name for name, part in full.items() if part > 1} == over and {name for name, part in full.items() if 0.9 <= part <= 1} == near
+
+
 def sums(plan: Plan, area: str, gid: int, column: str, *statuses: str) -> float:
     place = robinhood.COLUMNS.index(column)
     return sum(row[place] for row in robinhood.rows(plan, area, NOW) if row[1] == gid and row[3] in statuses)
