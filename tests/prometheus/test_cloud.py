@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from components.records import Page
-from core.errors import BadInput, NoData, NotAllowed, NotFound, NotSignedIn, SourceDown
+from core.errors import BadInput, NoData, NotAllowed, NotFound, NotSignedIn, SourceDown, Why
 from core.settings import Cloud, Exporter, Flavour
 from core.timerange import TimeRange
 from core.viewer import PUBLIC, Viewer
@@ -343,3 +343,32 @@ def test_prometheus_down_is_no_empty_project(sources: Sources, sources_of: Calla
         machines.instances(down, viewer=ANN, project="lab", when=WHEN)
     assert cloud_project.head(down, ANN, cloud_query.project_subject({"project": "lab"}), WHEN)[0] == "lab"
     assert all(isinstance(one, SourceDown) for one in projects.own(down, viewer=ANN).attrs["troubles"])
+
+
+def elsewhere(sources: Sources) -> Sources:
+    """The same Prometheus for a site of which it has nothing."""
+    settings = sources.settings
+    prometheus = settings.prometheus.model_copy(update={"filter": {"cloudstats": 'cluster="three"'}})
+    return replace(sources, settings=settings.model_copy(update={"prometheus": prometheus}))
+
+
+def test_an_exporter_nobody_collects_is_not_a_project_that_is_not_there(sources: Sources) -> None:
+    """Staff mend it; who is no member learns nothing of it."""
+    bare, subject = elsewhere(sources), cloud_query.project_subject({"project": "lab"})
+    with pytest.raises(NoData) as found:
+        machines.known_project(bare, viewer=STAFF, project="lab")
+    assert found.value.why is Why.METRIC_ABSENT
+    for viewer in (STAFF, ANN):
+        assert cloud_project.head(bare, viewer, subject, WHEN)[2] is None
+        assert cloud_query.cpu(bare, viewer, subject, WHEN)["cores"].why is Why.METRIC_ABSENT
+    with pytest.raises(NotFound):
+        machines.known_project(bare, viewer=EVE, project="lab")
+    own = projects.own(bare, viewer=ANN)
+    assert [error.why for error in own.attrs["troubles"]] == [Why.METRIC_ABSENT] * 2
+
+
+def test_charts_of_a_time_without_machines_say_why(sources: Sources) -> None:
+    for when in (replace(WHEN, start=END - 30 * DAY, end=END - 29 * DAY), WHEN):
+        found = projects.over_time(sources if when is not WHEN else elsewhere(sources), viewer=STAFF, when=when)
+        whys = {kind: frame.why for kind, frame in found.items()}
+        assert set(whys) == {"cores", "memory"} and set(whys.values()) == {Why.METRIC_ABSENT if when is WHEN else Why.BEFORE_RETENTION}
