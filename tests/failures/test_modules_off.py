@@ -44,7 +44,10 @@ def addresses(off: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"^({'|'.join(paths) or 'nowhere'})$")
 
 
-@pytest.mark.parametrize("off", [("jobstats",), ("accountstats", "search", "scheduling"), ("usersummary", "nodes", "top")], ids=lambda off: "+".join(off)[:20])
+SETS = (("jobstats",), ("accountstats", "search", "scheduling"), ("usersummary", "nodes", "top"), ("overview", "quotas", "cloudstats"))
+
+
+@pytest.mark.parametrize("off", SETS, ids=lambda off: "+".join(off)[:20])
 def test_nothing_leads_to_it(portal_of: Callable[..., Asker], off: tuple[str, ...]) -> None:
     gone = addresses(off)
     ada = portal_of("ada", modules=dict.fromkeys(off, False))
@@ -81,3 +84,6 @@ def test_with_all_modules_there_are_such_links(portal_of: Callable[..., Asker]) 
     for off, key, section, path in places:
         found = next(one for one in PAGES[key].sections if one.key == section)
         assert lost(ada.section(PAGES[key], found, path), addresses((off,))), key
+    menu = ada.get("/_dash-layout")
+    for off in ("overview", "quotas", "cloudstats", "nodes", "top"):
+        assert lost(menu, addresses((off,))), off

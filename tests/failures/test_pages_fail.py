@@ -53,12 +53,13 @@ def stands(shown: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("kind", "sentence"), [("down", DOWN), ("late", SLOW), ("422", REFUSED), ("html", BROKEN), ("5001 series", REFUSED)])
 def test_metrics_fail(world: World, portal_of: Callable[..., Asker], kind: str, sentence: str) -> None:
-    person = portal_of("ada", storage=STORAGE, overview=HOSTS)
+    # each question that is late waits for the deadline: a short one, and few pages, are enough to see it
+    more = {"prometheus": {"timeout_seconds": 0.25}} if kind == "late" else {}
+    person = portal_of("ada", storage=STORAGE, overview=HOSTS, **more)
     if kind == "down":
         world.metrics.down()
     else:
         world.metrics.answer = FAILURES[kind][0]
-    # each question waits for the deadline: few pages are enough to see it
     few = {key: EVERY[key] for key in ("account", "nodes", "node", "top", "top_lustre")} if kind == "late" else EVERY
     shown = everything(person, few)
     stands(shown)

@@ -13,6 +13,8 @@ from core.settings import Settings
 from core.timerange import TimeRange
 from core.units import HOUR
 from datasources.prometheus import job_batches_node, job_frames, job_metrics
+from datasources.prometheus.batch import Batch, Target
+from datasources.prometheus.run import reason_for_empty
 from tests.pages.job_runs import START, a_run, wide
 
 
@@ -22,7 +24,7 @@ def sources(there: set[str]) -> Any:
 
     def exists(metric: str, _site: str, _at: float | None = None) -> bool:
         asked.append(metric)
-        return metric in there
+        return bool(set(metric.split("|")) & there)
 
     client = SimpleNamespace(exists=exists, oldest=lambda: None)
     return SimpleNamespace(settings=Settings(), prometheus=client, clock=lambda: START + 3 * HOUR, asked=asked)
@@ -55,6 +57,16 @@ def test_counters_are_asked_for_by_the_names_of_their_metrics() -> None:
 def test_nothing_is_asked_where_no_one_can_answer() -> None:
     found = job_metrics.apart(wide(("what", "node"), [("gpu", "g1")]), what="chassis")
     assert isinstance(found, NoData) and found.why is Why.NOT_HERE
+
+
+@pytest.mark.parametrize("there", [set(), {"metric_19"}])
+def test_why_a_batch_is_empty_costs_few_questions_however_many_metrics_it_has(there: set[str]) -> None:
+    """One after another: with one for each metric, visitors would wait for seconds where an exporter is missing."""
+    known = sources(there)
+    names = tuple(f"metric_{number}" for number in range(20))
+    batch = Batch(key="many", exporter="node_exporter", expr=lambda *_: "", levels=(), metrics=names)
+    assert reason_for_empty(known, batch, Target(), WHEN, None) is (Why.NO_DATA if there else Why.METRIC_ABSENT)
+    assert len(known.asked) <= 6
 
 
 def test_files_say_units_in_their_heads() -> None:

@@ -46,6 +46,12 @@ def sources_of(tmp_path: Path) -> Iterator[Callable[..., Sources]]:
         yield make
 
 
+class Server(ThreadingHTTPServer):
+    """Takes as many connections at once as anybody here makes."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture
 def fake() -> Iterator[Fake]:
     """A server that does as told."""
@@ -66,7 +72,7 @@ def fake() -> Iterator[Fake]:
         def log_message(self, *_: object) -> None:
             """Stay quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
