@@ -84,6 +84,7 @@ WHY = {
     Why.LIMITS_UNKNOWN: N_("What storage was given to whom cannot be read at the moment: limits are not known, and storage of groups may be missing."),
     Why.NOT_SUMMARISED: N_("Jobs ended in this period, but none of them is summarised yet: the command “app.py summarise” does that."),
     Why.NOT_COUNTED: N_("The trend of this is made of a reading a day by the command “app.py summarise”, and there is none of this period yet."),
+    Why.COUNTED_ONCE: N_("This is read once a day, and so far was read on one day only: a line begins with the second."),
 }
 
 NO_ACCOUNTING = N_("This portal is not connected to Slurm's accounting database, so it knows no jobs.")

@@ -38,6 +38,7 @@ class Why(enum.StrEnum):
     LIMITS_UNKNOWN = "limits_unknown"  # the hook that tells what storage people were given failed
     NOT_SUMMARISED = "not_summarised"  # runs ended, and `app.py summarise` has not come to any of them
     NOT_COUNTED = "not_counted"  # the portal itself keeps a reading a day of it, and has none of this period
+    COUNTED_ONCE = "counted_once"  # the same, and of one day only: that is no line
 
 
 class TurtleError(Exception):

@@ -154,8 +154,12 @@ def _wide(kind: str, mine: Sequence[Holding], trend: Trend, limits: Mapping[Any,
     if not found:
         return NoData(Why.NO_DATA, kind)
     step = min(series.attrs["step"] for series in found.values())
+    if step == DAY and all(series.notna().sum() < 2 for series in found.values()):
+        return NoData(Why.COUNTED_ONCE, kind)
     # on the grid of what was measured most often; what is read once a day stands on its day
     grid = _grid(max(found.values(), key=len))
+    if step == DAY:
+        grid = pd.date_range(since.floor("D"), max(series.index[-1] for series in found.values()).floor("D"), freq="D", name="time")
     frame = pd.DataFrame({place: _on(grid, series) for place, series in enumerate(found.values())}, index=grid)
     frame.columns = pd.MultiIndex.from_tuples(list(found), names=["area", "owner"])
     limits = {column: limits.get(column, {}).get(kind, math.nan) for column in found}

@@ -113,7 +113,7 @@ def _finding(row: dict[str, Any], kind: str, outlooks: dict[Any, Outlook], about
         return "bad", _head(named, kind, _("over quota")), evidence, _over(row, kind)
     later = when_full(found)
     if state == quota.NEAR:
-        said = f"{evidence}; {later}" if later else evidence
+        said = f"{evidence}; {later}" if later and found.since != found.since else evidence
         return "warn", _head(named, kind, _("nearly full")), said, _advice(row, kind)
     if found.kind == quota_trend.FULL_IN and found.low <= SOON_DAYS:
         return "info", _head(named, kind, _("filling")), f"{evidence}; {later}", _advice(row, kind)

@@ -77,8 +77,8 @@ def test_a_reading_a_day_and_the_outlook_from_it(opened: Callable[[int], Sources
         grow(rbh, size)
         portal.cache.clear()
         if day == 0:
-            found = quota_frames.over_time(portal, ANN, "ann", "nearline", span(day))["bytes"]
-            assert found.iloc[:, 0].tolist() == [30 * MIB] and found.attrs["step"] == DAY
+            # one reading is no line
+            assert quota_frames.over_time(portal, ANN, "ann", "nearline", span(day))["bytes"].why is Why.COUNTED_ONCE
             frames = quotas_query.summary(portal, ANN, QuotasView(id=""), span(day))
             words = said(quotas_view.draw_table(frames, about(ANN, portal.settings)))
             assert "read once a day since 4 Oct 2024 00:05 UTC: too little to say yet" in words
@@ -98,7 +98,9 @@ def test_a_day_that_was_missed_is_a_gap(opened: Callable[[int], Sources]) -> Non
     for day in (0, 1, 3):
         keep_storage(opened(at(day)))
     found = quota_frames.over_time(opened(at(3)), ANN, "ann", "nearline", span(3))["bytes"]
-    assert [int(time.timestamp()) for time in found.index] == [(FIRST + day) * DAY for day in (0, 1, 3)]
+    # every day of the range has its place
+    assert [int(time.timestamp()) for time in found.index] == [(FIRST + day) * DAY for day in range(-27, 4)] and found.attrs["step"] == DAY
+    assert found.iloc[-5:, 0].isna().tolist() == [True, False, False, True, False] and found.iloc[:-4, 0].isna().all() and found.iloc[-1, 0] == 30 * MIB
     short = quota_frames.over_time(opened(at(3, 7200)), ANN, "ann", "nearline", TimeRange(start=at(3, 6000), end=at(3, 7200), now=at(3, 7200)))
     assert isinstance(short["bytes"], NoData) and short["bytes"].why is Why.NO_DATA
 
