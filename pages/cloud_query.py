@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.cloud_findings import findings, unjudged
 from components.records import Frames
 from core import subjects
-from core.errors import NotFound, TurtleError
+from core.errors import NoData, NotFound, TurtleError, Why
 from core.subjects import InstanceSubject, Subject
 from core.timerange import TimeRange
 from core.viewer import Viewer
@@ -125,8 +125,11 @@ def cpu(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> 
 
 
 def memory(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`memory`: bytes, levels what (used, running), part."""
-    return with_units({"memory": use_of(sources, viewer, subject, when, cloud_batches.memory(sources.settings))}, UNITS)
+    """`memory`: bytes, levels what (used, running), part; an error where none of the machines tells what is used inside."""
+    frame = use_of(sources, viewer, subject, when, cloud_batches.memory(sources.settings))
+    if not isinstance(frame, TurtleError) and not part(frame, what="used").notna().any(axis=None):
+        frame = NoData(Why.NOT_TOLD)
+    return with_units({"memory": frame}, UNITS)
 
 
 def disk(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

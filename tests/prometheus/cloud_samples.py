@@ -15,7 +15,7 @@ A, B, C, G, D, E, F = (f"{digit}0000000-0000-4000-8000-000000000000" for digit i
 
 @dataclass(frozen=True, kw_only=True)
 class Vm:
-    """rates: busy share of each virtual core; given and used in GiB."""
+    """rates: busy share of each virtual core; given and used in GiB, used None: its system does not tell."""
 
     uuid: str
     name: str
@@ -24,7 +24,7 @@ class Vm:
     user: str
     rates: tuple[float, ...]
     given: float = 4
-    used: float = 1
+    used: float | None = 1
     until: int = END
     hosts: tuple[str, ...] = ("hv1",)
     disks: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)  # read, written bytes/s, reads, writes /s
@@ -41,7 +41,7 @@ VMS = (
     Vm(uuid=C, name="old", project="lab", flavour="c1", user="bob", rates=(0.1,), until=STOPPED),
     Vm(uuid=G, name="cards", project="lab", flavour="g2", user="ann", rates=(0.0, 0.0)),
     Vm(uuid=D, name="look-alike", project="labyx", flavour="c1", user="dan", rates=(0.9,)),
-    Vm(uuid=E, name="dotted", project="lab.x", flavour="c1", user="eve", rates=(0.3,)),
+    Vm(uuid=E, name="dotted", project="lab.x", flavour="c1", user="eve", rates=(0.3,), used=None),
     Vm(uuid=F, name="nasty", project=NASTY, flavour="c1", user="fay", rates=(0.2,)),
 )  # fmt: skip
 QUOTAS = {
@@ -74,7 +74,7 @@ def _of(vm: Vm) -> dict[str, list[tuple[dict[str, str], Callable[[int], Callable
     def counter(rate: float) -> Callable[[int], Callable[[int], float]]:
         return lambda begun: _counter(rate, begun)
 
-    usable = (vm.given - vm.used) * KIB_GIB
+    usable = (vm.given - (vm.used or 0)) * KIB_GIB
     found = {
         "domain_state": [({}, constant(1.0))],
         "seconds": [({}, lambda begun: lambda at: float(at - START + 10 * DAY))],
@@ -86,6 +86,8 @@ def _of(vm: Vm) -> dict[str, list[tuple[dict[str, str], Callable[[int], Callable
         "block_capacity": [({"device": name, "path": f"/{name}"}, constant(20.0 * GIB if name == "vda" else 10.0 * GIB)) for name in vm.disks],
         "block_allocation": [({"device": name, "path": f"/{name}"}, constant(5.0 * GIB if name == "vda" else 1.0 * GIB)) for name in vm.disks],
     }
+    if vm.used is None:
+        del found["balloon_usable"]
     for place, metric in enumerate(("read_bytes", "write_bytes", "read_requests", "write_requests")):
         found[f"block_{metric}"] = [({"device": name, "path": f"/{name}"}, counter(flow[place])) for name, flow in vm.disks.items()]
     for place, metric in enumerate(("rx_bytes", "tx_bytes")):

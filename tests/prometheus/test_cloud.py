@@ -372,3 +372,13 @@ def test_charts_of_a_time_without_machines_say_why(sources: Sources) -> None:
         found = projects.over_time(sources if when is not WHEN else elsewhere(sources), viewer=STAFF, when=when)
         whys = {kind: frame.why for kind, frame in found.items()}
         assert set(whys) == {"cores", "memory"} and set(whys.values()) == {Why.METRIC_ABSENT if when is WHEN else Why.BEFORE_RETENTION}
+
+
+def test_a_system_that_does_not_tell_its_memory_is_no_empty_chart(sources: Sources) -> None:
+    for params in ({"project": "lab.x"}, {"project": "lab.x", "uuid": E}):
+        subject = (cloud_query.instance_subject if "uuid" in params else cloud_query.project_subject)(params)
+        assert cloud_query.memory(sources, EVE, subject, WHEN)["memory"].why is Why.NOT_TOLD
+    row = row_of(cloud_query.table(sources, EVE, cloud_query.project_subject({"project": "lab.x"}), WHEN)["instances"], E)
+    assert row["memory"] == 4 * GIB and math.isnan(row["memory_used"]) and math.isnan(row["memory_mean"]) and math.isnan(row["memory_share"])
+    frame = projects.everything(sources, viewer=STAFF).set_index("project")
+    assert frame.loc["lab.x", "memory_running"] == 4 * GIB and math.isnan(frame.loc["lab.x", "memory_used"])
