@@ -18,7 +18,8 @@ from tests.access.asker import Asker
 from tests.failures.conftest import BASE, READER, World
 from tests.failures.sweep import HOSTS, PROJECT, everything
 from tests.failures.test_database_fails import DOWN
-from tests.failures.world import ask, forget, page_text, said
+from tests.failures.test_modules_off import hrefs
+from tests.failures.world import PAGES, ask, forget, page_text, said
 from tests.prometheus.fake_server import reply
 
 pytestmark = pytest.mark.services
@@ -164,3 +165,26 @@ def test_what_a_visitor_finds_where_parts_are_switched_off(off: Callable[..., As
             assert ("Please sign in" in page_text(front)) is (public == "none"), modules
         menu = visitor.get("/_dash-layout").get_data(as_text=True)
         assert ("/scheduler" in menu.replace("\\u002f", "/")) is (public == "all" and "overview" not in modules), modules
+
+
+@pytest.mark.parametrize("public", ["all", "status", "none"])
+def test_no_link_of_a_visitor_leads_where_they_may_not_go(world: World, off: Callable[..., Asker], public: str) -> None:
+    """What is shown to everybody links to what everybody may open, and to signing in."""
+    answering(world, {"lustre_": reply(f'{{"status":"success","data":{{"resultType":"vector","result":[{LUSTRE}]}}}}')})
+    visitor, found = off(public), set()
+    for path in ("/", "/scheduler", "/filesystems", "/logins", "/transfers", "/software", "/quotas"):
+        answer = visitor.page(path)
+        found |= set(hrefs(answer.get_json()))
+        for page in PAGES.values():
+            body = answer.get_data(as_text=True)
+            for section in (one for one in page.sections if f'"{page.key}:{one.key}"' in body):
+                found |= set(hrefs(visitor.section(page, section, path).get_json()))
+    found |= set(hrefs(visitor.get("/_dash-layout").get_json()))
+    inside = {re.split(r"[?#]", one)[0] for one in found if one.startswith("/")} - {""}
+    own = {path for path in inside if not path.startswith(("/sign-in", "/sign_in", "/export/", "/assets/"))}
+    assert ("/filesystems" in own) is (public == "all") and inside, inside
+    for path in own:
+        words = page_text(visitor.page(path))
+        assert "Nothing is here" not in words and ("Please sign in" not in words or path == "/"), path
+    for file in (path for path in inside if path.startswith("/export/")):
+        assert visitor.get(file).status_code not in (401, 403, 404), file
