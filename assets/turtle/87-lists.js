@@ -31,6 +31,6 @@
     } else if ((one = hit("[data-filters]"))) {
       const open = one.closest(".tt-filters").classList.toggle("tt-open");
       one.setAttribute("aria-expanded", open ? "true" : "false");
-    } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table tbody tr"))) { named(one); one.classList.toggle("tt-open"); }
+    } else if (T.phone() && !hit("a, button, input, summary, label") && (one = hit(".tt-table :is(tbody, tfoot) tr"))) { named(one); one.classList.toggle("tt-open"); }
   });
 })();

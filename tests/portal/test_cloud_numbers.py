@@ -10,6 +10,7 @@ from demo.model import Plan, Vm
 from demo.plan_cloud import FLAVOURS, NO_QUOTA
 from tests.portal.conftest import Demo
 from tests.portal.reader import Reader
+from tests.portal.screen import Screen
 from tests.portal.test_numbers import table
 
 pytestmark = pytest.mark.browser  # the ring the demo runs in
@@ -57,3 +58,30 @@ def test_a_member_is_told_which_machines_idle_or_are_too_large(
     others = {vm.name for vm in demo.plan.vms if vm.project == project} - set(said)
     assert all(name in shown for name in said), shown
     assert not any(f"{name}:" in shown for name in others), shown
+
+
+# as many rows as a large cloud has, scrolled half way: where the first head, the second one and a cell of TOTAL stand in the box
+FAR_DOWN = """
+const table = document.querySelector('.tt-grand table'), body = table.tBodies[0], box = table.closest('.tt-table-box');
+for (let turn = 0; turn < 20; turn++) Array.from(body.rows).slice(0, 6).forEach((row) => body.append(row.cloneNode(true)));
+box.scrollTop = box.scrollHeight / 2;
+const place = (cell) => cell.getBoundingClientRect(), [top, bottom] = [place(box).top, place(box).bottom];
+const heads = Array.from(table.tHead.rows).map((row) => Math.round(place(row.cells[1]).top - top));
+return [box.scrollTop > 500, ...heads, Math.round(place(table.tFoot.rows[0].cells[1]).bottom - bottom), place(document.body).width <= innerWidth];
+"""
+OPENED = "return Array.from(document.querySelectorAll('.tt-grand tfoot .tt-wide-only')).filter((cell) => cell.offsetParent).map((cell) => cell.dataset.label)"
+
+
+def test_heads_and_total_stay_while_the_table_scrolls(screen: Screen) -> None:
+    screen.be("ada").look().open("/cloud").find(".tt-grand tfoot")
+    far, first, second, total, fits = screen.js(FAR_DOWN)
+    assert far and first == 0 and 20 < second < 50 and abs(total) <= 1 and fits
+    assert screen.console() == []
+
+
+def test_total_opens_on_a_phone(screen: Screen) -> None:
+    screen.be("ada").look(width=390).open("/cloud").find(".tt-grand tfoot")
+    assert screen.js(OPENED) == []
+    screen.click(".tt-grand tfoot tr")
+    assert "Memory granted" in screen.js(OPENED) and len(screen.js(OPENED)) == 12
+    assert screen.console() == []
