@@ -83,6 +83,7 @@ WHY = {
     Why.MEMBERS_UNKNOWN: N_("Which projects of the cloud are yours cannot be read at the moment. Reload in a minute; if it stays, tell support."),
     Why.NOT_TOLD: N_("No system inside tells how much memory it uses; only what was given is known."),
     Why.LIMITS_UNKNOWN: N_("What storage was given to whom cannot be read at the moment: limits are not known, and storage of groups may be missing."),
+    Why.NOT_HELD: N_("No storage of this kind was given to this person or to a group of theirs."),
     Why.NOT_SUMMARISED: N_("Jobs ended in this period, but none of them is summarised yet: the command “app.py summarise” does that."),
     Why.NOT_COUNTED: N_("The trend of this is made of a reading a day by the command “app.py summarise”, and there is none of this period yet."),
     Why.COUNTED_ONCE: N_("This is read once a day, and so far was read on one day only: a line begins with the second."),

@@ -37,6 +37,7 @@ class Why(enum.StrEnum):
     MEMBERS_UNKNOWN = "members_unknown"  # the hook that tells who is in which cloud project failed
     NOT_TOLD = "not_told"  # the system inside a virtual machine does not tell
     LIMITS_UNKNOWN = "limits_unknown"  # the hook that tells what storage people were given failed
+    NOT_HELD = "not_held"  # storage that was given neither to the person nor to a group of theirs
     NOT_SUMMARISED = "not_summarised"  # runs ended, and `app.py summarise` has not come to any of them
     NOT_COUNTED = "not_counted"  # the portal itself keeps a reading a day of it, and has none of this period
     COUNTED_ONCE = "counted_once"  # the same, and of one day only: that is no line

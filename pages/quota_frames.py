@@ -116,6 +116,8 @@ def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: Time
         away = untold(sources, viewer, name, held)
         if why := next((why for one, why in away.items() if one == area or (not area and one not in KINDS_OF_AREA)), None):
             return dict.fromkeys(KINDS, why)
+        # of a group that is not known nothing can be found
+        return dict.fromkeys(KINDS, NoData(Why.NOT_HELD if whole else Why.LIMITS_UNKNOWN))
     calls = {"trend": lambda: quotas.trend(sources, viewer=viewer, held=held, when=span)}
     if any(one.source == "gpfs" for one in mine):
         # of all areas: one answer serves the sections of each
@@ -125,7 +127,7 @@ def over_time(sources: Sources, viewer: Viewer, name: str, area: str, span: Time
     if isinstance(trend, TurtleError):
         return dict.fromkeys(KINDS, trend)
     errors = [trend.errors[one.area] for one in mine if one.area in trend.errors]
-    if mine and len(errors) == len(mine):
+    if len(errors) == len(mine):
         return dict.fromkeys(KINDS, errors[0])
     now = found["now"] if isinstance(found.get("now"), Measured) else Measured()
     found = {kind: _wide(kind, mine, trend, allowed(given, now), span) for kind in KINDS}

@@ -244,6 +244,8 @@ def test_limits_nobody_can_read_are_not_no_limits(sources: Sources, answer: Call
     nobodys = Viewer(name="zoe", accounts=frozenset({"def-y_cpu"}))
     assert quotas_query.summary(broken, nobodys, QuotasView(id=""), WHEN)["quotas"]["label"].tolist() == ["user", "user"]
     assert quotas_query.trend_query("project")(broken, nobodys, QuotasView(id=""), WHEN)["bytes"].why is Why.LIMITS_UNKNOWN
+    # who has no such storage is not told to choose a longer range
+    assert quotas_query.trend_query("nearline")(well, nobodys, QuotasView(id=""), WHEN)["bytes"].why is Why.NOT_HELD
     # staff: nobody is told to be well for want of limits
     everybody = quotas_staff.full_query(broken, ADA, QuotasView(id=""), WHEN)
     assert set(everybody["errors"]) == {"scratch", "project"} and everybody["full"]["owner"].tolist() == ["1003"]
