@@ -64,6 +64,10 @@ def test_what_a_million_rows_cost(rbh: Rbh) -> None:
     assert sent(sources, lambda: usage.histogram(sources, viewer=ANN, area="nearline", held=[group]))[0] == ""
     statement, seconds = sent(sources, lambda: usage.top_owners(sources, viewer=STAFF, area="nearline"))
     assert examined(rbh, "rbh_large", statement)[0] <= ROWS + 3 * PEOPLE and seconds < BUDGET_SECONDS
+    # the day's reading of all groups is one pass, too
+    begin = time.monotonic()
+    everybody = usage.of_everybody(sources, viewer=STAFF, area="nearline")
+    assert time.monotonic() - begin < BUDGET_SECONDS and len(everybody) == 2000 and set(everybody["bytes"]) == {252.0 * (2 * 512 + 1000)}
     # with an index of the groups, a group's own rows
     rbh.server.execute("CREATE INDEX by_group ON ACCT_STAT (gid)", "rbh_large")
     again = rbh.sources(("nearline", "rbh_large", True))
