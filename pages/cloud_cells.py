@@ -33,8 +33,10 @@ def project_link(settings: Settings, project: str, **query: str) -> Any:
 def state_badge(row: dict[str, Any]) -> html.Span:
     """A machine's state; one that no hypervisor runs has stopped."""
     state = row["state"]
-    if not row["running"] or state != state:
+    if not row["running"]:
         return parts.badge(_("stopped"), "muted")
+    if state != state:
+        return parts.badge(_("unknown"), "warn")
     return parts.badge(_(STATES[int(state)]) if int(state) in STATES else _("unknown"), TONES.get(int(state), "warn"))
 
 

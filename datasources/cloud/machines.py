@@ -135,15 +135,12 @@ def _seen(rows: dict[str, dict[str, Any]], frame: pd.DataFrame) -> None:
 
 
 def _present(rows: dict[str, dict[str, Any]], frame: pd.DataFrame, when: TimeRange) -> None:
+    """Whatever is told of a machine now, it runs: the exporter tells of running ones only. One that a metric misses has a gap there."""
     for one in frame.to_dict("records"):
-        if one["what"] == "state":
-            row = rows.setdefault(one["uuid"], {"uuid": one["uuid"], "first": float(when.end)})
+        row = rows.setdefault(one["uuid"], {"uuid": one["uuid"], "first": float(when.end), "vm": one["uuid"][:8], "flavour": "", "creator": ""})
+        row |= {"running": True, "last": float(when.end)}
+        if one["what"] in ("state", "age") and one["instance_name"]:
             row |= {"vm": one["instance_name"], "flavour": one["instance_type"], "creator": one["user_name"]}
-            row |= {"running": True, "state": one["value"], "last": float(when.end)}
-    for one in frame.to_dict("records"):
-        row = rows.get(one["uuid"])
-        if row is None or one["what"] == "state":
-            continue
         if one["what"] == "age":
             row["created"] = when.end - one["value"]
         else:

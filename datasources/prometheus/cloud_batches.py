@@ -72,7 +72,7 @@ def seen(settings: Settings) -> Batch:
 
 
 def now(settings: Settings) -> Batch:
-    """The machines of a project now. Instant; levels what and WHO (the last three with state only).
+    """The machines of a project now. Instant; levels what and WHO (the last three with state and age only).
 
     `what`: state (libvirt's number), age (s), cores, cores_used, memory, memory_used, capacity, allocation (bytes).
     """
@@ -81,7 +81,7 @@ def now(settings: Settings) -> Batch:
         blocks = {what: f"sum by (uuid) ({_gauge(metric, 'uuid, device', target, site)})" for what, metric in (("capacity", CAPACITY), ("allocation", ALLOCATION))}
         return joined({
             "state": _gauge(STATE, ", ".join(WHO), target, site),
-            "age": _gauge(AGE, "uuid", target, site),
+            "age": _gauge(AGE, ", ".join(WHO), target, site),
             "cores": f"count by (uuid) ({_gauge(VCPU, 'uuid, vcpu', target, site)})",
             "cores_used": f"sum by (uuid) ({_rate(VCPU, 'uuid, vcpu', target, grid, site)}) / 1e9",
             "memory": f"{_gauge(CURRENT, 'uuid', target, site)} * 1024",

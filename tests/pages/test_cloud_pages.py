@@ -20,6 +20,7 @@ from core.settings import Cloud, Flavour, Settings
 from core.subjects import Subject, cloud_project
 from core.timerange import TimeRange
 from core.viewer import Viewer
+from datasources.cloud import machines
 from datasources.cloud.machines import COLUMNS
 from datasources.cloud.projects import COLUMNS as NUMBERS
 from pages import cloud, cloud_cells, cloud_parts, cloud_table
@@ -184,6 +185,22 @@ def test_a_machine_that_does_not_tell_is_not_counted_as_using_nothing() -> None:
     (bar,) = [one for one in walk(tile) if "width" in (getattr(one, "style", None) or {})]
     assert float(bar.style["width"].rstrip("%")) == 25
     assert "1 GiB · no limit" in said(drawn) and "does not tell" not in said(cloud_parts.project_tiles({"instances": instances_of({}), "quota": {}}, about()))
+
+
+def test_a_machine_that_a_metric_misses_runs_and_has_a_gap() -> None:
+    """Without its state, without its age, and with nothing but its memory: none has stopped, and none is left out."""
+    known = {"instance_name": "web", "instance_type": "c4", "user_name": "chen"}
+    rows = [("age", "b", 900.0, known), ("memory", "b", 8.0, {}), ("state", "c", 1.0, known), ("memory", "d" * 36, 4.0, {})]
+    nobody = dict.fromkeys(known, "")
+    now = pd.DataFrame([{"what": what, "uuid": uuid, **nobody, "value": value, **who} for what, uuid, value, who in rows])
+    found: dict[str, dict[str, Any]] = {}
+    machines._present(found, now, WHEN)
+    assert [(row["vm"], row["flavour"], row["running"], row.get("state"), row.get("memory")) for row in found.values()] == [
+        ("web", "c4", True, None, 8.0), ("web", "c4", True, 1.0, None), ("dddddddd", "", True, None, 4.0),
+    ]  # fmt: skip
+    assert found["b"]["created"] == NOW - 900 and "created" not in found["c"]
+    badges = [said(cloud_cells.state_badge({"running": running, "state": state})) for running, state in ((True, 1), (True, math.nan), (False, math.nan))]
+    assert badges == ["running", "unknown", "stopped"]
 
 
 def test_when_a_machine_was_last_seen_is_told_where_one_has_stopped() -> None:
