@@ -59,10 +59,11 @@ def test_places_nodes_and_flavours_reach_the_settings(tmp_path: Path) -> None:
     settings = load(site.write_settings(tmp_path, replace(small_plan(), nodes=nodes), 9090, 3306), {})
     areas = settings.storage.areas
     assert {name: area.source for name, area in areas.items()} == {
-        "home": "gpfs", "scratch": "lfs_quota", "project": "lfs_quota", "nearline": "robinhood",
+        "home": "gpfs", "scratch": "lfs_quota", "project": "lfs_quota", "nearline": "robinhood", "work": "gpfs",
     }  # fmt: skip
     assert all(area.robinhood in settings.robinhood for area in areas.values() if area.robinhood)
     assert [name for name, area in areas.items() if area.tape] == ["nearline"]
+    assert [(name, area.label) for name, area in areas.items() if area.source == "gpfs"] == [("home", "user"), ("work", "group")]
     overview = settings.overview
     assert (list(overview.login_nodes), list(overview.transfer_nodes)) == (["login1", "login2"], ["transfer1", "transfer2"])
     files = (settings.storage.allocations_file, settings.cloud.projects_file, overview.notices_file, overview.software_file)
