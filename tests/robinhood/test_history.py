@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from sqlalchemy import event
 
+import app
 from analysis.storage_history import keep_storage
+from components.charts import quota as charts
 from core.errors import NoData, NotAllowed, NotFound, SourceDown, Why
 from core.hooks import Hooks
 from core.settings import Portal, Settings
@@ -101,6 +105,8 @@ def test_a_day_that_was_missed_is_a_gap(opened: Callable[[int], Sources]) -> Non
     # every day of the range has its place
     assert [int(time.timestamp()) for time in found.index] == [(FIRST + day) * DAY for day in range(-27, 4)] and found.attrs["step"] == DAY
     assert found.iloc[-5:, 0].isna().tolist() == [True, False, False, True, False] and found.iloc[:-4, 0].isna().all() and found.iloc[-1, 0] == 30 * MIB
+    drawn = charts.space(found, about(ANN, opened(at(3)).settings))
+    assert go.Figure(drawn).data[0].dx == DAY * 1000
     short = quota_frames.over_time(opened(at(3, 7200)), ANN, "ann", "nearline", TimeRange(start=at(3, 6000), end=at(3, 7200), now=at(3, 7200)))
     assert isinstance(short["bytes"], NoData) and short["bytes"].why is Why.NO_DATA
 
@@ -118,6 +124,23 @@ def test_what_is_old_goes_and_none_is_kept_where_the_settings_say_so(opened: Cal
     assert keep_storage(none) == 0 and not is_kept(none, area="nearline", first=FIRST + 4, last=FIRST + 4)
     assert quotas_query.trend_keys(none.settings) == ()
     assert quotas_query.summary(none, ANN, QuotasView(id=""), span(4))["trend_errors"] == {}
+
+
+def test_the_timers_command_reads_storage_even_where_jobs_cannot_be(rbh: Rbh, tmp_path: Path) -> None:
+    rbh.make("rbh_days", table_sql(), ROWS)
+    made = rbh.sources(("nearline", "rbh_days", True))
+    file = tmp_path / "turtle.toml"
+    file.write_text(f"""
+site.cluster = "alpha"
+server.cache_dir = "{tmp_path}/cache"
+portal.url = "{made.portal.url}"
+storage.areas.nearline = {{source = "robinhood", label = "group", robinhood = "main", tape = true}}
+robinhood.main.url = "{made.settings.robinhood["rbh_days"].url}"
+""")
+    # this site has no accounting: that is what the command ends with
+    assert app.main(["summarise", "--config", str(file)]) == 1
+    one = held(7001, area="nearline")
+    assert readings(made, viewer=ANN, held=[one], first=0, last=10**6)["nearline", "def-a"]["bytes"].tolist() == [30 * MIB]
 
 
 def test_before_the_first_reading_the_page_says_so(opened: Callable[[int], Sources]) -> None:
