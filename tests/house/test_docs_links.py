@@ -27,6 +27,7 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 IMAGES = {
     "job.png", "jobs.png", "status.png", "job-dark.png", "user.png", "top.png", "top-lustre.png", "top-waste.png", "scheduling.png",
     "account.png", "nodes.png", "node.png", "search.png", "software.png", "cloud.png",
+    "filesystems.png", "logins.png", "quotas.png", "scheduler.png",
 }  # fmt: skip
 
 
