@@ -178,6 +178,11 @@ def notice(text: Any, tone: str = "info", *, can_close: bool = False) -> dbc.Ale
     )
 
 
+def missing(lines: Sequence[str]) -> Any:
+    """What is missing beside what is shown, a notice each; something that takes no room where nothing is."""
+    return html.Div([notice(line, "warn") for line in lines]) if lines else html.Span(className="tt-hide")
+
+
 def copy_button(text: str) -> html.Button:
     """Copies a text; the browser's script does it."""
     return html.Button(

@@ -193,7 +193,8 @@ def sizes_query(sources: Sources, viewer: Viewer, subject: QuotasView, when: Tim
 
 def draw_unsized(frames: Frames, about: About) -> Any:
     """Which areas are missing beside the chart of the others, and why."""
-    return html.Div(failures(frames["errors"], about.settings))
+    found = failures(frames["errors"], about.settings)
+    return html.Div(found) if found else parts.missing(())
 
 
 BY_GPFS = (Need(kind="exporter", name=gpfs_batches.EXPORTER), *metrics(*(gpfs_batches.metric("user", what) for what in gpfs_batches.USED)))

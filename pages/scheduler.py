@@ -21,7 +21,7 @@ from core.viewer import PUBLIC_PAGES
 from datasources.prometheus import cluster_batches as batches
 from datasources.slurm.cluster import ClusterNow
 from pages.scheduler_query import dbd_query, health_query, jobs_query, now_query, resources_query, waiting_query
-from pages.status import CORES, GPUS
+from pages.status import CORES, GPUS, MISSING
 from pages.status_free import HELP_WAITS, draw_waits
 
 SLOW = 5.0  # seconds of a main cycle above which slurmctld answers late
@@ -129,7 +129,7 @@ PAGE = Page(
             blocks=(Block(key="tiles", title="", draw=draw_tiles, bare=True, height=92),),
         ),
         Section(
-            key="resources", title=N_("In use"), query=resources_query, access=PUBLIC_PAGES, eager=True, needs=(SLURM,),
+            key="resources", title=N_("In use"), query=resources_query, access=PUBLIC_PAGES, eager=True, needs=(SLURM,), blocks=(MISSING,),
             panels=(
                 CORES, GPUS,
                 MEMORY,

@@ -65,7 +65,9 @@ def draw_table(frames: Frames, about: About) -> Any:
         Column(key="gpu_cores", title=N_("Cores of GPU jobs"), kind="number", help=N_("CPU cores allocated to jobs with GPUs, on average")),
     ]
     shown = [column for column in columns if column.key not in ("cvmfs", "gpus", "gpu_cores") or bool((frame[column.key] > 0).any())]
-    return table(frame, shown, empty=N_("No program was measured."), most=MOST, keep=frame.attrs.get("unnamed", 0))
+    body = table(frame, shown, empty=N_("No program was measured."), most=MOST, keep=frame.attrs.get("unnamed", 0))
+    lines = dict.fromkeys(_("What GPU jobs use is missing here: %(why)s", why=error_sentence(error)) for error in frame.attrs.get("unread", {}).values())
+    return html.Div([parts.missing(tuple(lines)), body]) if lines else body
 
 
 NEEDS = (Need(kind="exporter", name=software_batches.JOB), *needs_of(software_batches.cores(PLAIN)))

@@ -16,7 +16,7 @@ from analysis.software_table import load_table
 from components.charts.software import field_word, word
 from components.records import Frames
 from components.text import _
-from core.errors import NoData, TurtleError
+from core.errors import NoData, SourceError, TurtleError
 from core.settings import Settings
 from core.subjects import Subject
 from core.timerange import TimeRange
@@ -84,7 +84,7 @@ def gpus_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
 
 def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
     """Frame table: one row a program with program, field (words), cores, share, cvmfs (cores), gpus, gpu_cores; NaN where not read.
-    The last rows, attrs unnamed of them, are what has no name."""
+    The last rows, attrs unnamed of them, are what has no name; attrs unread: {gpus or gpu_cores: the error} where a source failed."""
     calls: dict[str, Callable[[], Frames]] = {
         "cores": lambda: cores_query(sources, viewer, subject, when), "gpus": lambda: gpus_query(sources, viewer, subject, when),
     }  # fmt: skip
@@ -108,7 +108,8 @@ def table_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRa
     names = [word(kind, name) for kind, name in zip(table["kind"], table["program"], strict=True)]
     unnamed = int((table["kind"] != software.PROGRAM).sum())
     table = table.assign(program=names, field=[field_word(field) for field in table["field"]]).drop(columns=["kind", "place"])
-    table.attrs = {**base.attrs, "unnamed": unnamed}
+    unread = {name: other for name in HELD if isinstance(other := found["gpus"][name], SourceError)}
+    table.attrs = {**base.attrs, "unnamed": unnamed, "unread": unread}
     return {"table": table.reset_index(drop=True)}
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 from dash import html
 
+from components import parts
 from components.charts.cluster import use_figure
 from components.filterbar import filter_bar
 from components.needs import needs_of
-from components.records import Block, Frames, Need, Page, Panel, Section
-from components.text import N_, _
+from components.records import About, Block, Frames, Need, Page, Panel, Section
+from components.text import N_, _, error_sentence
 from core.errors import BadInput, NoData, TurtleError, Why
 from core.narrow import PARAMETERS, ClusterView, view_of
 from core.subjects import Subject
@@ -38,15 +39,35 @@ def _flattened(found: Any) -> Any:
 
 
 def use_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """Wide frames over the page's range. `cores` and `gpus`: columns used, active (GPUs only), allocated, usable, total (cores; GPUs)."""
+    """Wide frames over the page's range. `cores` and `gpus`: columns used, active (GPUs only), allocated, usable, total (cores; GPUs).
+    `missing`: {what is not in them: error} where one of the two questions failed."""
     asked = (CLUSTER, CLUSTER_USED)
     calls = {"series": lambda: explained(sources, asked, Target(), when, viewer=PUBLIC), "now": lambda: read_now(sources)}
     found = sources.pool.gather(calls, 9.0)
     series = found["series"]
     if isinstance(series, TurtleError):
-        return {"cores": series, "gpus": series}
+        return {"cores": series, "gpus": series, "missing": {}}
     gauges, used = (_flattened(series[batch.key]) for batch in asked)
-    return {"cores": _cores(gauges, used), "gpus": _gpus(gauges, used, found["now"])}
+    shown = {"cores": _cores(gauges, used), "gpus": _gpus(gauges, used, found["now"])}
+    drawn = any(isinstance(one, pd.DataFrame) for one in shown.values())
+    return {**shown, "missing": {what: one for what, one in (("used", used), ("given", gauges)) if drawn and _told(one)}}
+
+
+def _told(found: Any) -> bool:
+    """False for frames, and for what the site does not collect or nothing happened of: charts without it are whole."""
+    return isinstance(found, TurtleError) and getattr(found, "why", Why.METRIC_ABSENT) is Why.METRIC_ABSENT
+
+
+def draw_missing(frames: Frames, about: About) -> Any:
+    """Which lines are missing in the charts, and why."""
+    words = {
+        "used": N_("What programs use is missing in these charts: %(why)s"),
+        "given": N_("What is allocated, usable and there at all may be missing in these charts: %(why)s"),
+    }  # fmt: skip
+    return parts.missing([_(words[what], why=error_sentence(error)) for what, error in frames["missing"].items()])
+
+
+MISSING = Block(key="missing", title="", draw=draw_missing, bare=True, height=0)
 
 
 def _gauge(gauges: Any, name: str) -> pd.Series | None:
@@ -165,7 +186,7 @@ PAGE = Page(
         MINE,
         status_narrow.NOW,
         status_narrow.USE,
-        Section(key="use", title=N_("Use of the cluster"), query=use_query, access=PUBLIC_STATUS, in_contents=False, panels=(CORES, GPUS)),
+        Section(key="use", title=N_("Use of the cluster"), query=use_query, access=PUBLIC_STATUS, in_contents=False, blocks=(MISSING,), panels=(CORES, GPUS)),
         FREE,
         GLANCE,
     ),

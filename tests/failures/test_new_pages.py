@@ -188,3 +188,28 @@ def test_no_link_of_a_visitor_leads_where_they_may_not_go(world: World, off: Cal
         assert "Nothing is here" not in words and ("Please sign in" not in words or path == "/"), path
     for file in (path for path in inside if path.startswith("/export/")):
         assert visitor.get(file).status_code not in (401, 403, 404), file
+
+
+@pytest.mark.parametrize(("fails", "words"), [("slurm_job:", "What programs use is"), ("slurm_cpus_alloc", "What is allocated, usable and there at all may be")])
+def test_lines_that_are_missing_in_a_chart_are_named(world: World, portal_of: Callable[..., Asker], tmp_path: Path, fails: str, words: str) -> None:
+    """The chart of what is left would look as if programs used nothing, or as if the cluster had no size."""
+    now = world.clock.now
+    used = f'{{"metric":{{"what":"cores"}},"values":[[{now - 600},"7"],[{now - 300},"7"]]}}'
+    rules = reply(f'{{"status":"success","data":{{"resultType":"matrix","result":[{used}]}}}}')
+    answering(world, {"slurm_job:": rules} | {fails: reply("no", 500, "text/plain")})
+    visitor = portal_of(None, server={"cache_dir": tmp_path / "cache"})
+    for place, path in (("status:use", "/"), ("scheduler:resources", "/scheduler")):
+        found = said(ask(visitor, place, path))
+        assert found["cores"] == "chart" and f"{words} missing in these charts: The metrics server cannot be reached" in found["missing"], (place, found)
+
+
+EXES = '{"metric":{"what":"cores","exe":"/cvmfs/soft/bin/gmx"},"value":[0,"50"]}'
+MOMENTS = '{"metric":{"what":"seen_at","exe":""},"value":[0,"10"]},{"metric":{"what":"used","exe":""},"value":[0,"6"]}'
+
+
+def test_of_programs_what_is_not_known_of_gpus_is_named(world: World, portal_of: Callable[..., Asker]) -> None:
+    """Without the sentence the table would read as if no program used a GPU."""
+    cores = reply(f'{{"status":"success","data":{{"resultType":"vector","result":[{EXES},{MOMENTS}]}}}}')
+    answering(world, {'"held"': reply("no", 500, "text/plain"), '"seen_at"': cores})
+    found = said(ask(portal_of(None), "software:programs", "/software"))["programs"]
+    assert "GROMACS" in found and "What GPU jobs use is missing here: The metrics server cannot be reached" in found
