@@ -77,6 +77,7 @@ WHY = {
     Why.SOURCE_DOWN: N_("The source of these figures cannot be reached at the moment. Reload in a minute."),
     Why.NOT_ALLOWED: N_("You may not see these figures."),
     Why.NO_DATA: N_("Nothing was measured in this period. Try a longer time range."),
+    Why.NO_JOBS: N_("There were no such jobs in this period."),
     Why.NOT_HERE: N_("Nothing of this was measured for this job or on its nodes."),
     Why.NOT_APPLICABLE: N_("This does not apply here."),
     Why.SPARSE: N_("The measurements of this time are too far apart for so short a range: choose a longer one."),

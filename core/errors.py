@@ -31,6 +31,7 @@ class Why(enum.StrEnum):
     SOURCE_DOWN = "source_down"
     NOT_ALLOWED = "not_allowed"
     NO_DATA = "no_data"  # everything works; nothing happened in this period
+    NO_JOBS = "no_jobs"  # jobs are counted, and there were none of these in this period
     NOT_HERE = "not_here"  # others have it; this job and its nodes had none of it in all their time
     NOT_APPLICABLE = "not_applicable"
     SPARSE = "sparse"  # measured, but the points are further apart than a rate over this range needs

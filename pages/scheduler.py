@@ -99,9 +99,12 @@ HELP_WAITING = N_(
     "Partitions with fewer than five jobs waiting are added up as others."
 )
 HELP_CYCLES = N_(
-    "How long slurmctld takes for one pass over the waiting jobs. The main scheduler looks at the first of the queue, often; the backfill scheduler "
-    "looks for jobs that fit into gaps without delaying those before them. While a pass runs, commands such as squeue may answer late: "
-    "some seconds are normal for backfill."
+    "How long slurmctld takes for one pass of the main scheduler, which looks at the first of the queue, often. While a pass runs, commands such as "
+    "squeue may answer late. Mean: since the counters of sdiag began, usually at midnight UTC."
+)
+HELP_BACKFILL = N_(
+    "How long one pass of the backfill scheduler takes, which looks for jobs that fit into gaps without delaying those before them. "
+    "Some seconds are normal; the longer it takes, the later gaps are found. Mean: since the counters of sdiag began, usually at midnight UTC."
 )
 HELP_QUEUES = N_("Jobs in the queues of the two schedulers, and how many of them one pass looks at. Those behind that depth cannot start in that pass.")
 HELP_THREADS = N_(
@@ -154,10 +157,11 @@ PAGE = Page(
         Section(
             key="health", title=N_("Health of the scheduler"), query=health_query, access=PUBLIC_PAGES, needs=(SLURM,),
             panels=(
-                _panel("cycles", N_("Cycle time"), N_("seconds"), HELP_CYCLES, "sdiag", charts.cycles_figure, batches.SDIAG),
-                _panel("queues", N_("Queues and depth"), N_("jobs"), HELP_QUEUES, "sdiag", charts.queues_figure, batches.SDIAG),
-                _panel("threads", N_("Threads"), N_("count"), HELP_THREADS, "sdiag", charts.threads_figure, batches.SDIAG),
-                _panel("rpc", N_("Questions to slurmctld"), N_("a second"), HELP_RPC, "rpc", charts.rpc_figure, batches.RPCS),
+                _panel("cycles", N_("Scheduling cycle"), N_("seconds"), HELP_CYCLES, "cycles", charts.cycles_figure, batches.SDIAG),
+                _panel("backfill", N_("Backfill cycle"), N_("seconds"), HELP_BACKFILL, "backfill", charts.cycles_figure, batches.SDIAG),
+                _panel("queues", N_("Queues and depth"), N_("jobs"), HELP_QUEUES, "queues", charts.queues_figure, batches.SDIAG),
+                _panel("threads", N_("Threads"), N_("count"), HELP_THREADS, "threads", charts.threads_figure, batches.SDIAG),
+                _panel("rpc", N_("Questions to slurmctld"), N_("a second"), HELP_RPC, "rpc", charts.rpc_figure, batches.RPCS, wide=True),
             ),
         ),
         Section(

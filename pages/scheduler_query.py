@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
+from components.charts import cluster as charts
 from components.records import Frames
 from core.errors import NoData, TurtleError, Why
 from core.subjects import Subject
@@ -16,16 +18,18 @@ from datasources.prometheus.batch import Batch, Target
 from datasources.prometheus.cluster_batches import (
     CLUSTER_USED,
     DBD,
+    DBD_RPC,
     DBD_RPCS,
     JOBS,
     MEMORY,
     NODE_STATES,
     PARTITION_JOBS,
+    RPC,
     RPCS,
     SDIAG,
     WAIT,
 )
-from datasources.prometheus.run import explained
+from datasources.prometheus.run import explained, reason_for_empty
 from datasources.slurm.cluster import ClusterNow
 from datasources.slurm.recent_waits import pending_now, recent_waits
 from datasources.sources import Sources
@@ -35,6 +39,7 @@ from pages.status_now import flat, read_now
 
 PENDING_SECONDS = 30
 KINDS = tuple(zip(("running", "pending", "median"), (*JOBS, WAIT), strict=True))
+HEALTH = {"cycles": charts.CYCLES, "backfill": charts.BACKFILL, "queues": charts.QUEUES, "threads": charts.THREADS}
 
 
 def _whole(sources: Sources, batches: tuple[Batch, ...], when: TimeRange) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def _flattened(frame: Any) -> Any:
 
 
 def resources_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`cores`, `gpus`: see pages.status.use_query. `memory`: used, allocated, total (bytes), plain columns."""
+    """`cores`, `gpus`, `missing`: see pages.status.use_query. `memory`: used, allocated, total (bytes), plain columns."""
     use = use_query(sources, viewer, subject, when)  # the answers of both questions are kept: what follows asks for nothing new
     return {**use, "memory": _memory(_flattened(_whole(sources, (CLUSTER_USED,), when)[CLUSTER_USED.key]), read_now(sources))}
 
@@ -75,21 +80,54 @@ def jobs_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRan
         for kind, metric in KINDS:
             own = jobs.loc[:, jobs.columns.get_level_values("__name__") == metric]
             own.attrs = dict(jobs.attrs)
-            nothing = NoData(Why.NO_DATA if own.shape[1] else Why.METRIC_ABSENT, metric)
-            parts[kind] = own if own.shape[1] and float(own.max().max() or 0) > 0 else nothing
+            parts[kind] = own if own.shape[1] and _more_than_zero(own) else NoData(Why.NO_JOBS, metric)
+            if not own.shape[1] and (metric != WAIT or isinstance(parts["pending"], pd.DataFrame)):
+                # jobs wait, and yet nothing is told of how long
+                parts[kind] = NoData(reason_for_empty(sources, replace(PARTITION_JOBS, metrics=(metric,)), Target(), when, None), metric)
     return {**parts, "states": _flattened(found[NODE_STATES.key])}
 
 
+def _more_than_zero(frame: pd.DataFrame) -> bool:
+    return bool((frame > 0).to_numpy().any())
+
+
+def _of(frame: Any, metrics: Iterable[str]) -> Any:
+    """The columns of these metrics; where the exporter tells none of them, the error that says so."""
+    if isinstance(frame, TurtleError):
+        return frame
+    wanted = tuple(metrics)
+    own = frame[[name for name in wanted if name in frame]]
+    own.attrs = dict(frame.attrs)
+    return own if own.shape[1] else NoData(Why.METRIC_ABSENT, wanted[0])
+
+
+def _asked(frame: Any, metric: str) -> Any:
+    """Questions a second, unless there were none at all."""
+    return frame if isinstance(frame, TurtleError) or _more_than_zero(frame) else NoData(Why.NO_DATA, metric)
+
+
 def health_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`sdiag`: cycles (µs), queues, threads, plain columns. `rpc`: questions a second (level operation), never by user."""
+    """`cycles`, `backfill` (µs), `queues`, `threads`: sdiag, plain columns. `rpc`: questions a second (level operation), never by user."""
     found = _whole(sources, (SDIAG, RPCS), when)
-    return {"sdiag": _flattened(found[SDIAG.key]), "rpc": found[RPCS.key]}
+    sdiag = _flattened(found[SDIAG.key])
+    return {**{key: _of(sdiag, names) for key, names in HEALTH.items()}, "rpc": _asked(found[RPCS.key], RPC)}
 
 
 def dbd_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:
-    """`rollup`: slurmdbd's roll-ups (µs), plain columns. `dbd_rpc`: questions a second (level operation)."""
+    """`rollup`: slurmdbd's roll-ups (µs) of this cluster, plain columns. `dbd_rpc`: questions a second (level operation)."""
     found = _whole(sources, (DBD, DBD_RPCS), when)
-    return {"rollup": _flattened(found[DBD.key]), "dbd_rpc": found[DBD_RPCS.key]}
+    return {"rollup": _own_rollup(found[DBD.key], sources.settings.site.cluster), "dbd_rpc": _asked(found[DBD_RPCS.key], DBD_RPC)}
+
+
+def _own_rollup(frame: Any, cluster: str) -> Any:
+    """Of a slurmdbd that serves several clusters this one's; of one whose clusters go by other names the slowest."""
+    if isinstance(frame, TurtleError):
+        return frame
+    told = [exported or plain for _metric, plain, exported in frame.columns]
+    own = frame.loc[:, [name == cluster for name in told]] if cluster in told else frame
+    found = pd.DataFrame({metric: own[metric].max(axis=1) for metric in dict.fromkeys(own.columns.get_level_values(0))})
+    found.attrs = dict(frame.attrs)
+    return found
 
 
 def waiting_query(sources: Sources, viewer: Viewer, subject: Subject, when: TimeRange) -> Frames:

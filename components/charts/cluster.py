@@ -27,9 +27,10 @@ STATES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "down": (("down", "err"), N_("down"), "bad"),
     "unknown": (("unknown",), N_("unknown"), "s8"),
 }
-CYCLES = {
-    "slurm_scheduler_last_cycle": (N_("main, last"), "s1"), "slurm_scheduler_mean_cycle": (N_("main, mean"), "s2"),
-    "slurm_scheduler_backfill_last_cycle": (N_("backfill, last"), "s3"), "slurm_scheduler_backfill_mean_cycle": (N_("backfill, mean"), "s4"),
+# main and backfill apart: one takes some milliseconds, the other seconds
+CYCLES = {"slurm_scheduler_last_cycle": (N_("last"), "s1"), "slurm_scheduler_mean_cycle": (N_("mean"), "s2")}
+BACKFILL = {"slurm_scheduler_backfill_last_cycle": (N_("last"), "s1"), "slurm_scheduler_backfill_mean_cycle": (N_("mean"), "s2")}
+ROLLUPS = {
     "slurm_dbd_cluster_rollup_hour_last_cycle": (N_("hour"), "s1"), "slurm_dbd_cluster_rollup_day_last_cycle": (N_("day"), "s2"),
 }  # fmt: skip
 QUEUES = {
@@ -86,8 +87,8 @@ def _named(frame: pd.DataFrame, about: About, words: dict[str, tuple[str, str]],
 
 
 def cycles_figure(frame: pd.DataFrame, about: About) -> Figure:
-    """How long a pass over the queue takes, seconds."""
-    return _named(frame, about, CYCLES, "s", MICRO)
+    """How long a pass over the queue, or a roll-up, takes, seconds."""
+    return _named(frame, about, {**CYCLES, **BACKFILL, **ROLLUPS}, "s", MICRO)
 
 
 def queues_figure(frame: pd.DataFrame, about: About) -> Figure:

@@ -89,8 +89,12 @@ PARTITION_JOBS = Batch(
 SDIAG = Batch(key="scheduler", exporter=SLURM, metrics=SCHEDULER, expr=_gauges(SCHEDULER), levels=("__name__",), merge="max", module="status")
 # questions to slurmctld a second, by operation; never by user
 RPCS = Batch(key="scheduler_rpc", exporter=SLURM, metrics=(RPC,), expr=_rpc(RPC), levels=("operation",), labels=("operation",), merge="max", module="status")
-# slurmdbd: its roll-ups in microseconds, its questions a second by operation
-DBD = Batch(key="slurmdbd", exporter=SLURM, metrics=DBD_ROLLUP, expr=_gauges(DBD_ROLLUP), levels=("__name__",), merge="max", module="status")
+# slurmdbd: its roll-ups in microseconds, its questions a second by operation. One slurmdbd may serve several clusters: which one a roll-up is of
+# stands in `cluster`, or, where Prometheus gives the exporter itself such a label, in `exported_cluster`
+DBD = Batch(
+    key="slurmdbd", exporter=SLURM, metrics=DBD_ROLLUP, expr=_gauges(DBD_ROLLUP, "cluster", "exported_cluster"),
+    levels=("__name__", "cluster", "exported_cluster"), merge="max", module="status",
+)  # fmt: skip
 DBD_RPCS = Batch(
     key="slurmdbd_rpc", exporter=SLURM, metrics=(DBD_RPC,), expr=_rpc(DBD_RPC), levels=("operation",), labels=("operation",), merge="max",
     module="status",
