@@ -29,6 +29,12 @@ TYPES = {
     ),
     "gauge",
 )
+# what mmpmon counts, a second on average: bytes, and operations by kind
+MOVED = {"gpfs_perf_read_bytes_total": 180e6, "gpfs_perf_write_bytes_total": 65e6}
+OPERATIONS = {"opens": 420.0, "closes": 415.0, "reads": 2600.0, "writes": 900.0, "read_dir": 60.0, "inode_updates": 310.0}
+TYPES |= dict.fromkeys((*MOVED, "gpfs_perf_operations_total"), "counter")
+COUNTED_FROM = 1_760_000_000  # UTC s when the file system was mounted last
+DAY = 86400
 Rows = Callable[[np.ndarray], np.ndarray]
 
 
@@ -73,6 +79,7 @@ def _gpfs_blocks(plan: Plan) -> list[Block]:
         _block([labels for labels, _ in quiet], _same([value for _, value in quiet]), 0),
         _work(plan),
         _whole(plan, held),
+        _counters(),
     ]
 
 
@@ -160,3 +167,17 @@ def _whole(plan: Plan, held: list[Quota]) -> Block:
         return np.vstack([*rows, none, none])
 
     return _block([*filesets, *({"__name__": name, "fs": FS} for name in names), *own], values, SPARSE)
+
+
+def _counters() -> Block:
+    """Bytes and operations since the file system was mounted: half as much again at noon, half as much at midnight."""
+    labels = [{"__name__": name, "fs": FS} for name in MOVED]
+    labels += [{"__name__": "gpfs_perf_operations_total", "fs": FS, "operation": operation} for operation in OPERATIONS]
+    means = np.array([*MOVED.values(), *OPERATIONS.values()]).reshape(-1, 1)
+
+    def values(times: np.ndarray) -> np.ndarray:
+        # the integral of 1 - cos(2 pi t / day) / 2: least at midnight, most at noon
+        ran = times - COUNTED_FROM
+        return np.rint(means * (ran - DAY / (4 * np.pi) * (np.sin(2 * np.pi * times / DAY) - np.sin(2 * np.pi * COUNTED_FROM / DAY))))
+
+    return _block(labels, values, SPARSE)

@@ -112,6 +112,21 @@ def test_homes_have_their_limits_in_gpfs_and_one_has_none(plan: Plan, file: Path
     assert [name for name in uid if name != "frank" and home("in_doubt", name)] == ["mira", "oleg"]
 
 
+def test_bandwidth_of_gpfs_goes_up_at_the_rate_of_the_hour(plan: Plan) -> None:
+    """Counters never go back; over a whole day the mean is what is said, at noon half as much again, at midnight half."""
+    midnight = NOW // DAY * DAY
+
+    def rate(start: int, end: int, *place: str) -> float:
+        first, last = (shown(plan, at)["gpfs_perf_read_bytes_total", *place, "fs", "home"] for at in (start, end))
+        return (last - first) / (end - start)
+
+    assert rate(midnight, midnight + DAY) == pytest.approx(180e6)
+    assert rate(midnight + DAY // 2 - 300, midnight + DAY // 2 + 300) == pytest.approx(270e6, rel=0.001)
+    assert rate(midnight - 300, midnight + 300) == pytest.approx(90e6, rel=0.001)
+    kinds = {key[-1] for key in shown(plan, NOW) if key[0] == "gpfs_perf_operations_total"}
+    assert {"opens", "closes", "reads", "writes"} <= kinds
+
+
 def test_a_person_has_a_group_of_their_own(plan: Plan, file: Path) -> None:
     (own,) = [row for row in allocations(file, "hana", ("rrg-hopper_gpu",)) if row.get("personal")]
     assert (own["kind"], own["name"], own["id"], own["bytes"]) == ("project", "hana", 3004, TIB)
