@@ -33,7 +33,7 @@ def last_days(when: TimeRange, days: int) -> TimeRange:
 
 
 def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int) -> Frames:
-    """A person's quotas: frame quotas (see table_of; its error where no area could be had), and objects trends {(kind, area, owner):
+    """A person's quotas: frame quotas (see table_of and with_days_to_full; its error where no area could be had), and objects trends {(kind, area, owner):
     Series over the last `days`}, outlooks {(kind, area, owner): Outlook}, errors {area: error}, trend_errors {area: error},
     limits_known (bool: False where the hook that tells limits failed). Two requests a back end."""
     held, given, whole = held_by(sources, viewer, name)
@@ -58,7 +58,7 @@ def read(sources: Sources, viewer: Viewer, name: str, when: TimeRange, days: int
     frame["is_account"] = [owner in accounts for owner in frame["owner"]]
     outlooks = outlooks_of(frame, trend.series, sources.settings.storage.trend_days)
     return {
-        "quotas": frame, "trends": trend.series, "outlooks": outlooks, "errors": {**now.errors, **untold(sources, viewer, name, held)},
+        "quotas": with_days_to_full(frame, outlooks), "trends": trend.series, "outlooks": outlooks, "errors": {**now.errors, **untold(sources, viewer, name, held)},
         "trend_errors": dict(trend.errors), "limits_known": whole,
     }  # fmt: skip
 
@@ -104,6 +104,18 @@ def outlooks_of(frame: pd.DataFrame, series: Mapping[tuple[str, str, str], pd.Se
                 one = outlook(series[key], row[f"{kind}_used"], row[f"{kind}_limit"], days)
                 daily = one.kind == SHORT and series[key].attrs.get("step") == DAY
                 found[key] = replace(one, since=series[key].dropna().index[0].timestamp()) if daily else one
+    return found
+
+
+def with_days_to_full(frame: pd.DataFrame, outlooks: Mapping[tuple[str, str, str], Outlook]) -> pd.DataFrame:
+    """The frame with columns bytes_full_days_low, bytes_full_days_high and the same of files (days from now, nine times of ten between them; NaN where
+    it is not filling or nobody can say): what the page writes in words."""
+    rows = list(zip(frame["area"], frame["owner"], strict=True))
+    found = frame.copy()
+    for kind in KINDS:
+        for end in ("low", "high"):
+            days = [getattr(outlooks.get((kind, *row)), end, math.nan) for row in rows]
+            found[f"{kind}_full_days_{end}"] = pd.Series(days, dtype="float64", index=frame.index)
     return found
 
 
