@@ -90,9 +90,16 @@
     const y = (look && look.yaxis) || {}, words = y.ticktext || (y.ticksuffix ? ["000" + y.ticksuffix] : []);
     return Math.max(46, ...words.map((one) => ruler.measureText(one).width + 16));
   }
-  function room(look) {
+  // the card a figure is drawn in, if it has a row of its own; asked for before anything is waited for
+  function rowOfItsOwn() {
+    const told = (window.dash_clientside.callback_context || {}).outputs_list, id = told && (Array.isArray(told) ? told[0] : told).id;
+    const name = id && typeof id === "object" ? "{" + Object.keys(id).sort().map((key) => JSON.stringify(key) + ":" + JSON.stringify(id[key])).join(",") + "}" : id;
+    const host = name && document.getElementById(name);
+    return Boolean(host && host.closest(".tt-wide"));
+  }
+  function room(look, alone) {
     const grid = document.querySelector(".tt-grid"), plot = document.querySelector(".tt-plot");
-    const columns = columnsOf(grid);
+    const columns = alone ? 1 : columnsOf(grid);
     const width = grid ? (grid.clientWidth - 12 * (columns - 1)) / columns : plot ? plot.clientWidth + 32 : 360;
     return Math.max(width - 32 - aside(look) - 10, 160);
   }
@@ -101,13 +108,13 @@
     // what does not fit into one row stands in columns as wide as the widest name
     return Math.ceil(widths.length / Math.max(Math.floor(space / Math.max(...widths)), 1));
   }
-  function legend(drawn) {
+  function legend(drawn, alone) {
     const look = drawn.layout;
     if (!look.showlegend || (look.legend || {}).orientation !== "h") return;
     const named = drawn.data.filter((trace) => trace.showlegend !== false && trace.name);
     const text = document.createElement("textarea");
     ruler.font = "12px Inter, system-ui, sans-serif";
-    const space = room(look);
+    const space = room(look, alone);
     const widths = named.map((trace) => { text.innerHTML = trace.name; return ruler.measureText(text.value).width + MARK; });
     let count = named.length;
     while (count > 1 && legendRows(widths.slice(0, count), space) > MOST()) count -= 1;
@@ -133,10 +140,11 @@
   async function paint(figure) {
     const none = window.dash_clientside.no_update;
     if (!figure || !figure.data) return [none, none];
+    const alone = rowOfItsOwn();
     await fonts; // the legend is measured with the font it is drawn in
     const drawn = { data: structuredClone(figure.data), layout: frame(structuredClone(figure.layout || {})) };
     drawn.data.forEach((trace) => { place(trace); colour(trace); });
-    legend(drawn);
+    legend(drawn, alone);
     below(drawn);
     T.settle();
     return [drawn, "tt-plot"];
