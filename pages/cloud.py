@@ -60,7 +60,7 @@ def draw_own(frames: Frames, about: About) -> Any:
     ):  # fmt: skip
         if frame[[column for column in frame.columns if column.startswith(f"{key}_")]].notna().any().any():
             found.append(_kind(key, title, "B", said))
-    return html.Div([*troubles(missing), table(frame, found)])
+    return html.Div([*troubles(missing, frame.attrs.get("missing")), table(frame, found)])
 
 
 def _machines(row: dict[str, Any], *, sure: bool) -> Any:

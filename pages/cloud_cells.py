@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from dash import html
@@ -11,6 +12,7 @@ from components import format as fmt
 from components import parts
 from components.links import link
 from components.text import N_, _, error_sentence
+from core.errors import TurtleError
 from core.settings import Settings
 
 # libvirt's numbers of states
@@ -79,6 +81,15 @@ def bar(used: float, running: float, quota: float, unit: str = "") -> Any:
     return parts.segments(pieces) if busy + idle + free > 0 else None
 
 
-def troubles(errors: Any) -> list[Any]:
-    """A line for each source that did not answer; each said once."""
+# what each question of the cloud's tables tells
+TOLD = {"quota": N_("Quotas and storage"), "running": N_("Machines that run"), "month": N_("What was used in the last month")}
+
+
+def troubles(errors: Any, missing: Mapping[str, TurtleError] | None = None) -> list[Any]:
+    """A line for each source that did not answer; each said once. `missing`: {key of TOLD: error} where the rest is shown beside it."""
+    by_sentence: dict[str, list[str]] = {}
+    for what, error in (missing or {}).items():
+        by_sentence.setdefault(error_sentence(error), []).append(_(TOLD[what]))
+    if by_sentence:
+        return [parts.notice(f"{', '.join(named)}: {sentence}", "warn") for sentence, named in by_sentence.items()]
     return [parts.notice(sentence, "warn") for sentence in dict.fromkeys(error_sentence(error) for error in errors)]

@@ -105,7 +105,7 @@ def told(days: float, *, short: bool = False) -> str:
 def draw(frames: Frames, about: About) -> Any:
     """The table, what its numbers are of, and what is missing."""
     frame = frames["projects"]
-    notes = troubles(frame.attrs.get("troubles", ()))
+    notes = troubles(frame.attrs.get("troubles", ()), frame.attrs.get("missing"))
     if frame.empty and notes:
         return html.Div(notes)
     if frame.empty:

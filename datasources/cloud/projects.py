@@ -91,10 +91,17 @@ def _troubles(found: dict[str, Any]) -> list[TurtleError]:
     return [one for one in found.values() if isinstance(one, TurtleError)]
 
 
+def _missing(found: dict[str, Any]) -> dict[str, TurtleError]:
+    """What failed while something else was read; nothing where all failed: then there is no rest it would be missing beside."""
+    errors = {name: one for name, one in found.items() if isinstance(one, TurtleError)}
+    return errors if len(errors) < len(found) else {}
+
+
 def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     """The viewer's own projects, by name: project and COLUMNS, all of now (cores, GPUs, bytes); NaN where nothing is known, inf for no limit.
 
-    A project without machines has gaps (NaN) where machines count. attrs["troubles"]: errors of sources.
+    A project without machines has gaps (NaN) where machines count. attrs troubles: errors of sources;
+    missing: the same by what they are of (quota, running), where the other was read.
     """
     names = sorted(viewer.cloud_projects)
     if viewer.name is not None and not names and not projects_told(sources.hooks, viewer.name):
@@ -109,7 +116,7 @@ def own(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     columns |= {"cores_used": _by_project(found[ran.key], "cores_used"), "memory_used": _by_project(found[ran.key], "memory_used")}
     columns["object_used"] = _by_project(found[granted.key], "object_used")
     frame = _table(columns, names)
-    frame.attrs["troubles"] = _troubles(found)
+    frame.attrs |= {"troubles": _troubles(found), "missing": _missing({"quota": found[granted.key], "running": found[ran.key]})}
     return frame
 
 
@@ -122,7 +129,7 @@ def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     """All projects, by name, for staff: project and COLUMNS; quota and running are of now, used is the mean of the last month.
 
     A project that a source does not know has a gap there (NaN). attrs: days (how far the mean goes back), short (as too many machines run for a
-    month of them to be read), troubles (errors of sources).
+    month of them to be read), troubles (errors of sources), missing (the same by quota, running, month, unless all failed).
     Raises NotAllowed for others.
     """
     only_staff(viewer, "cloud projects")
@@ -142,7 +149,9 @@ def everything(sources: Sources, *, viewer: Viewer) -> pd.DataFrame:
     names = sorted({name for column in columns.values() for name in column} - {""})
     frame = _table(columns, names)
     told = moments * batches.moment(settings, days) / DAY
-    frame.attrs |= {"days": told, "short": days < batches.MONTH_DAYS, "troubles": _troubles({"quota": granted, "running": ran, "month": month})}
+    frame.attrs |= {"days": told, "short": days < batches.MONTH_DAYS}
+    parts = {"quota": granted, "running": ran, "month": month}
+    frame.attrs |= {"troubles": _troubles(parts), "missing": _missing(parts)}
     return frame
 
 

@@ -213,3 +213,18 @@ def test_of_programs_what_is_not_known_of_gpus_is_named(world: World, portal_of:
     answering(world, {'"held"': reply("no", 500, "text/plain"), '"seen_at"': cores})
     found = said(ask(portal_of(None), "software:programs", "/software"))["programs"]
     assert "GROMACS" in found and "What GPU jobs use is missing here: The metrics server cannot be reached" in found
+
+
+@pytest.mark.parametrize(
+    ("fails", "words"),
+    [("openstack", "Quotas and storage: The metrics server cannot be reached"), ("libvirtd", "Machines that run")],
+)
+def test_of_the_cloud_what_is_missing_beside_the_rest_is_named(world: World, portal_of: Callable[..., Asker], tmp_path: Path, fails: str, words: str) -> None:
+    file = tmp_path / "cloud.yaml"
+    file.write_text("projects: {lab1: {members: [alice]}}\n")
+    ran = '{"metric":{"what":"instances","project_name":"lab1","project":"lab1"},"value":[0,"4"]}'
+    answering(world, {fails: reply("no", 500, "text/plain"), "libvirtd|openstack": reply(f'{{"status":"success","data":{{"resultType":"vector","result":[{ran}]}}}}')})
+    alice = portal_of("alice", cloud={"projects_file": file}, server={"cache_dir": tmp_path / "cache"})
+    found = said(ask(alice, "cloud:own", "/cloud"))["own"]
+    assert words in found and "lab1" in found
+    assert words in said(ask(Asker(alice.app, "ada"), "cloud:all", "/cloud"))["projects"]
