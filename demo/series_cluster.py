@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
 
 from demo.model import Node, Plan, PlannedRun
-from demo.series import COARSE, DAY, Block, Hum, run_end, seed_of
-from demo.series_scheduler import CONTROLLER, DATABASE, questions_part, rollup_part, waits_part
+from demo.series import COARSE, DAY, STEP, Block, Hum, run_end, seed_of
+from demo.series_scheduler import CONTROLLER, DATABASE, Part, questions_part, rollup_part, waits_part
 
 EXPORTER = "slurm_exporter"
 INSTANCE = "sched1:8080"
@@ -17,6 +18,12 @@ HALF_LIFE = 7 * DAY
 STATES = ("alloc", "comp", "down", "drain", "err", "fail", "idle", "maint", "mix", "resv", "unknown")
 LONG_STATES = ("idle", "mixed", "allocated", "down", "drained", "draining")
 QUEUE = ("total", "pending", "pending_dependency", "running", "suspended", "configuring", "completing")
+
+# what the exporter tells and no page reads: the live exporter shows it, the history goes without
+UNREAD = re.compile(
+    "partition_nodes_|jobs_average_wait|rpc_stats_(total|avg)_time|rollup_.+_mean_|total_backfilled|table_size|"
+    "(queue|partition_jobs)_(total|pending_dependency|suspended|configuring|completing)$"
+)
 
 
 class Steps:
@@ -117,8 +124,19 @@ def scheduler_blocks(plan: Plan) -> list[Block]:
         parts.append(waits_part(plan, name, jobs))
     parts += [_state_part(view), _scheduler_part(plan), rollup_part(plan)]
     parts += [questions_part(plan, "slurm", CONTROLLER), questions_part(plan, "slurm_dbd", DATABASE)]
-    blocks = [Block(exporter=EXPORTER, instance=INSTANCE, labels=labels, values=values) for labels, values in parts]
-    return [*blocks, _features_block(view)]
+    return [*(block for part in parts for block in _split(part)), _features_block(view)]
+
+
+def _split(part: Part) -> list[Block]:
+    labels, values = part
+    unread = np.array([bool(UNREAD.search(one["__name__"])) for one in labels])
+    return [
+        Block(
+            exporter=EXPORTER, instance=INSTANCE, every=every, labels=[one for one, chosen in zip(labels, rows, strict=True) if chosen],
+            values=lambda times, rows=rows: values(times)[rows],
+        )
+        for rows, every in ((~unread, STEP), (unread, 0)) if rows.any()
+    ]  # fmt: skip
 
 
 def fairshare_block(plan: Plan) -> Block:
@@ -201,7 +219,7 @@ def _scheduler_part(plan: Plan):  # noqa: ANN202 - a Part
         rows += [
             depth * 0.8,
             depth,
-            pending,
+            pending - queue.waiting.at(times),
             pending * 2 + 20,
             np.floor(started.at(times) * 0.6),
             np.floor(since * 0.6),

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.settings import Settings
+from datasources.prometheus import cluster_batches
 from demo.behaviour import profile
 from demo.model import BUCKET, Plan
 from demo.plan import make_plan
@@ -129,18 +131,32 @@ def test_gusts_add_up_to_their_counter_wherever_one_begins_to_ask() -> None:
 
 def test_the_wait_of_those_pending_is_that_of_the_plan(plan: Plan, catalog: Catalog) -> None:
     """Of each partition at its grid's last moment; nothing is told of one in which nobody waits."""
-    blocks = {block.labels[0]["partition"]: block for block in catalog.standing if block.labels[0]["__name__"].endswith("median_wait_time_seconds")}
+    blocks = {
+        (labels["partition"], kind): (block, place)
+        for block in catalog.standing
+        for place, labels in enumerate(block.labels)
+        for kind in ("median", "average")
+        if labels["__name__"] == f"slurm_partition_jobs_{kind}_wait_time_seconds"
+    }
     at, told = NOW // 300 * 300, 0
-    for name, block in blocks.items():
+    for name in {name for name, _kind in blocks}:
         ages = [
             at - run.submit
             for run in plan.runs
             if name in run.partition.split(",") and run.submit <= at and (run_end(run.end, plan) if run.start is None else run.start) > at
             for _task in range(max(run.array_pending, 1) if run.start is None else 1)
         ]
-        median, mean = block.values(np.array([NOW + 7.0]))[:, 0]
+        median, mean = (block.values(np.array([NOW + 7.0]))[place, 0] for block, place in (blocks[name, "median"], blocks[name, "average"]))
         assert bool(ages) == (not np.isnan(median))
         if ages:
             told += 1
             assert (median, mean) == (pytest.approx(np.median(ages)), pytest.approx(np.mean(ages)))
     assert told
+
+
+def test_what_the_pages_read_of_the_scheduler_is_in_the_history(catalog: Catalog) -> None:
+    """What only the live exporter tells would begin when the demo was started."""
+    kept = {labels["__name__"]: block.every for block in catalog.standing if block.exporter == "slurm_exporter" for labels in block.labels}
+    read = {metric for batch in cluster_batches.all_of(Settings()) if batch.exporter == cluster_batches.SLURM for metric in batch.metrics}
+    assert read <= set(kept) and all(kept[metric] for metric in read)
+    assert kept["slurm_rpc_stats_avg_time"] == 0

@@ -131,6 +131,16 @@ def test_of_few_jobs_no_wait_is_told() -> None:
     assert found.loc["gpu"].isna().all()
 
 
+def test_since_when_waits_are_counted_is_said() -> None:
+    """Only where more jobs end in a day than are looked at: here since 2026-11-18 00:00 UTC, ten hours before 1 794 996 000."""
+    counts = pd.DataFrame([("cpu", 48, 11_000)], columns=["partition", "bucket", "jobs"])
+    counts.attrs["since"] = None
+    assert "ended since" not in texts(status_free.draw_waits({"waits": status_free.waits_table(counts)}, ABOUT))
+    counts.attrs["since"] = 1_794_960_000
+    said = texts(status_free.draw_waits({"waits": status_free.waits_table(counts)}, ABOUT))
+    assert "the newest stand for all: those that ended since" in said and "18 Nov 2026 00:00 UTC" in said
+
+
 @pytest.mark.parametrize("failed", [SourceDown("prometheus"), NoData(Why.NOT_CONFIGURED, "node_exporter")])
 def test_at_a_glance_says_why_there_is_nothing(failed: Exception) -> None:
     frames = {"systems": failed, "hosts": failed}
