@@ -13,7 +13,7 @@ from tests.portal.test_ways import arrive
 pytestmark = pytest.mark.browser
 # path → (its heading, how many charts it draws at least, the words of the link on the front page if there is one)
 PUBLIC = {
-    "/scheduler": ("Scheduler", 8, ""),
+    "/scheduler": ("Scheduler", 12, ""),
     "/filesystems": ("File systems", 8, "All of the file systems"),
     "/logins": ("Login nodes", 8, "Login nodes"),
     "/transfers": ("Transfer nodes", 8, "Transfer nodes"),
@@ -21,6 +21,10 @@ PUBLIC = {
 }
 LINKS = "return Array.from(document.querySelectorAll('.tt-shell a[href]')).map((one) => one.getAttribute('href'))"
 GLANCE = '[data-section="status:glance"] a'
+
+
+NAMED = """const card = [...document.querySelectorAll('.tt-wide')].find((one) => one.textContent.includes('Questions to slurmctld'));
+    return [card.querySelector('.js-plotly-plot').data.length, card.querySelectorAll('.legendtext').length]"""
 
 
 def _for_everybody(screen: Screen) -> None:
@@ -64,3 +68,11 @@ def test_a_stranger_with_a_dark_phone_walks_by_the_drawer(screen: Screen) -> Non
         screen.click(f'.tt-side a[href="{path}"]')
         _arrived(screen, path, NARROW)
     assert screen.console() == []
+
+
+def test_a_chart_in_a_row_of_its_own_names_all_its_lines(screen: Screen) -> None:
+    """Eight kinds of questions with long names, and the others: half a row has no room for so many."""
+    screen.be(None).look().open("/scheduler")
+    _looks_right(screen, 12, WIDE)
+    lines, named = screen.js(NAMED)
+    assert lines == named == 9
