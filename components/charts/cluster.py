@@ -50,9 +50,17 @@ def use_figure(frame: pd.DataFrame, about: About) -> Figure:
     return graph.figure(drawn, unit=str(frame.attrs.get("unit", "")), about=about, y_max=top)
 
 
+def _measured(frame: pd.DataFrame) -> pd.DataFrame:
+    """From the first to the last moment anything is known of: areas on each other would be drawn as zero before and after it."""
+    known = frame.index[frame.notna().any(axis=1)]
+    found = frame.loc[known[0] : known[-1]] if len(known) else frame
+    found.attrs = dict(frame.attrs)
+    return found
+
+
 def states_figure(frame: pd.DataFrame, about: About) -> Figure:
     """Nodes by state on each other; states no node was in are left out."""
-    traces = []
+    frame, traces = _measured(frame), []
     for states, word, role in STATES.values():
         own = frame[[f"slurm_nodes_{state}" for state in states if f"slurm_nodes_{state}" in frame]]
         summed = own.sum(axis=1, min_count=1)
@@ -70,6 +78,7 @@ def _each(frame: pd.DataFrame, step: int | None) -> list[dict[str, Any]]:
 def partitions_figure(frame: pd.DataFrame, about: About) -> Figure:
     """Jobs of each partition on each other, the largest first."""
     shown, names = largest(frame, [str(column[-1]) for column in frame.columns])
+    shown = _measured(shown)
     filled = shown.fillna(0).where(shown.notna().any(axis=1))
     traces = [graph.line(filled.iloc[:, place], name, place, step=frame.attrs.get("step")) for place, name in enumerate(names)]
     return graph.figure(traces, unit=_("jobs"), about=about, stacked=True, named_alone=True)

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from components.charts import cluster as charts
 from components.records import About
 from components.text import WHY, error_sentence
 from core.errors import NoData, TurtleError, Why
@@ -275,6 +276,16 @@ def test_every_figure_of_the_scheduler_is_one(sources: Sources) -> None:
             assert go.Figure(figure).data, panel.key
             drawn += 1
     assert drawn == 14
+
+
+def test_before_anything_was_measured_there_is_no_zero(sources: Sources) -> None:
+    """Six hours of which the last one is known: areas on each other begin with it."""
+    when = replace(WHEN, start=END - 6 * HOUR)
+    frames = scheduler_query.jobs_query(sources, PUBLIC, CLUSTER, when)
+    about = About(viewer=PUBLIC, subject=CLUSTER, when=when, settings=sources.settings, frames=frames)
+    for name, draw in (("running", charts.partitions_figure), ("states", charts.states_figure)):
+        traces = draw(frames[name], about)["data"]
+        assert traces and all(START - trace["dx"] / 1000 <= trace["x0"] / 1000 <= START + trace["dx"] / 1000 for trace in traces)
 
 
 def test_of_no_answer_names_of_people(sources: Sources) -> None:
