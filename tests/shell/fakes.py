@@ -49,7 +49,7 @@ class FakePrometheus:
         frame.attrs = {"step": step, "warnings": ()}
         return frame
 
-    def instant(self, expr: str, at: float | None = None) -> pd.DataFrame:
+    def instant(self, expr: str, at: float | None = None, *, most: int = 0) -> pd.DataFrame:
         """One."""
         return pd.DataFrame({"value": [1.0]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -14,13 +15,19 @@ DRAWN = "return document.querySelectorAll('.tt-plot:not(.tt-waiting) .js-plotly-
 SETTLED = "return document.querySelectorAll('.tt-section.tt-loading').length === 0"
 
 
-def _wait(browser, script: str, seconds: int = 20):
-    return WebDriverWait(browser.driver, seconds).until(lambda driver: driver.execute_script(script))
+def _wait(browser, script: str, seconds: int = 60):
+    """Wait until a script gives something true; a failure says what was asked, where, and what was on the screen."""
+    try:
+        return WebDriverWait(browser.driver, seconds, 0.1).until(lambda driver: driver.execute_script(script))
+    except TimeoutException as error:
+        seen = browser.driver.execute_script("return location.href + ': ' + document.body.innerText.slice(0, 600)")
+        raise AssertionError(f"{script} never came true at {seen}") from error
 
 
 @pytest.fixture
 def front(make_app, monkeypatch):
-    monkeypatch.setattr("pages.status.read_now", lambda sources: fakes.cluster())
+    for module in ("status", "status_now", "status_free"):  # each reads it by its own name
+        monkeypatch.setattr(f"pages.{module}.read_now", lambda sources: fakes.cluster())
     return make_app(pages=(STATUS,))
 
 
@@ -105,5 +112,6 @@ def test_one_cursor_for_all_charts(open_app, front) -> None:
     browser = open_app(front)
     drawn = "document.querySelectorAll('.tt-plot:not(.tt-waiting) .js-plotly-plot[data-tt] .nsewdrag')"
     _wait(browser, f"return {drawn}.length > 1")
+    _wait(browser, SETTLED)  # a chart that is drawn anew drops the mouse that was on it
     ActionChains(browser.driver).move_to_element(browser.driver.execute_script(f"return {drawn}[0]")).perform()
     assert _wait(browser, "return document.querySelectorAll('.tt-cursor:not([hidden])').length === 1")
