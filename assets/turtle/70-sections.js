@@ -62,6 +62,16 @@
       if (one.dataset.eager) load(one); else watcher.observe(one);
     });
   });
+  // What rules of style could find by :has() anywhere below is marked here instead: they were asked anew for each label that a
+  // chart measures, which took longer than all the drawing.
+  T.onDom.push(() => {
+    document.body.classList.toggle("tt-no-page", !!document.querySelector(".tt-refused"));
+    document.querySelectorAll(".tt-panel").forEach((one) => {
+      one.classList.toggle("tt-left-out", !!one.querySelector(":scope > .tt-message > .tt-hide"));
+      one.classList.toggle("tt-in-a-line", !!one.querySelector(":scope > .tt-message > .tt-slim"));
+    });
+    sections().forEach((one) => one.classList.toggle("tt-in-a-line", !!one.querySelector(":scope > .tt-grid > .tt-panel.tt-in-a-line")));
+  });
   // `all`: also sections that never refresh by themselves; those not yet seen load when they are
   T.reload = (all) => sections().filter((one) => one.ttVisit === one.dataset.visit && (all || one.dataset.refresh)).forEach(load);
   window.dash_clientside = Object.assign({}, window.dash_clientside, { turtle: Object.assign({}, (window.dash_clientside || {}).turtle, { done }) });
