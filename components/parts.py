@@ -144,7 +144,8 @@ def tile(
     parts = [
         html.Div(label, className="tt-tile-label"),
         html.Div(
-            [value, html.Span(f" {base}", className="tt-tile-base") if base else None],
+            # the base is a box of its own: a narrow tile breaks before it, not between "of" and its number
+            [value, *([" ", html.Span(base, className="tt-tile-base")] if base else [])],
             className="tt-tile-value num",
             title=title or None,
         ),

@@ -172,6 +172,7 @@ class Public:
         answer = Response(held.gzipped(own) if zipped else held.answer.body(own), mimetype=held.answer.mimetype)
         if zipped:
             answer.headers["Content-Encoding"] = "gzip"
+        if held.answer.size > SMALLEST:  # said of the plain form too: a shared cache would hand it to those who take the other
             answer.headers.add("Vary", "Accept-Encoding")
         if held.answer.name:
             answer.headers["Content-Disposition"] = held.answer.name

@@ -37,6 +37,13 @@ def test_the_public_s_gets_may_be_kept_for_a_short_time(asker: Asker, path: str)
     assert asker.client.get(path, headers={"If-None-Match": 'W/"another"'}).status_code == 200
 
 
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_both_forms_of_an_answer_say_that_there_is_another(asker: Asker, coding: str) -> None:
+    answer = asker.be(PUBLIC).client.get("/_dash-dependencies", headers={"Accept-Encoding": coding})
+    assert answer.headers.get("Content-Encoding", "identity") == coding
+    assert "Accept-Encoding" in controls(answer)[1]
+
+
 @pytest.mark.parametrize("path", [*PUBLIC_GETS, "/staff", "/healthz", "/queries/open/all", "/robots.txt"])
 @pytest.mark.parametrize("who", ["user", "other", "staff"])
 def test_nothing_of_the_signed_in_may_be_kept(asker: Asker, who: str, path: str) -> None:
