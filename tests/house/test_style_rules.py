@@ -20,3 +20,8 @@ def test_the_rule_finds_them() -> None:
         assert AROUND.search(bad), bad
     for good in (".tt-panel:has(>.tt-message:not(:empty))>.tt-plot{", ".tt-block:has(>div>.tt-hide){", ".tt-section:has(>h2){"):
         assert not AROUND.search(good), good
+
+
+def test_a_table_of_a_job_stays_one() -> None:
+    """Cells of the nodes' list are called like the table of what a job used: theirs are rows of boxes."""
+    assert not any(re.search(r"(?:^|[},])\.tt-use\{display:flex", style.read_text(), re.M) for style in STYLES)
