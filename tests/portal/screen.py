@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+    TimeoutException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -25,6 +30,7 @@ WAITING = """
 return Array.from(document.querySelectorAll('.tt-section[data-section]')).map((one) => [one.dataset.section, one.className,
   Array.from(one.querySelectorAll('.tt-skeleton, .tt-waiting')).filter((part) => part.offsetParent !== null).length].join(' ')).join('; ') + ' at ' + location.href
 """
+SHOWN = "return location.href + ': ' + (document.querySelector('.tt-main') || document.body).innerText.slice(0, 600)"
 # plots in sight, and those among them without a drawing
 PLOTS = """
 const plots = Array.from(document.querySelectorAll('.tt-plot')).filter((one) => one.offsetParent !== null);
@@ -90,7 +96,10 @@ class Screen:
 
     def wait(self, script: str, *values: Any) -> Any:
         """Wait until a script gives something true, and return it."""
-        return WebDriverWait(self.driver, PATIENCE, 0.1).until(lambda driver: driver.execute_script(script, *values), script)
+        try:
+            return WebDriverWait(self.driver, PATIENCE, 0.1).until(lambda driver: driver.execute_script(script, *values))
+        except TimeoutException as error:
+            raise TimeoutException(f"{script} {values} at {self.js(SHOWN)}") from error
 
     def until(self, happened: Callable[[], bool]) -> None:
         """Wait until something has happened outside the page."""
@@ -113,13 +122,23 @@ class Screen:
             return next((one for one in found if one.is_displayed() and text in one.text), None)
 
         patience = WebDriverWait(self.driver, PATIENCE, 0.1, ignored_exceptions=[StaleElementReferenceException])
-        return patience.until(seen, f"{css} {text}")
+        try:
+            return patience.until(seen)
+        except TimeoutException as error:
+            raise AssertionError(f"no {css} {text} at {self.js(SHOWN)}") from error
 
     def click(self, css: str, text: str = "") -> None:
         """Click where a person would, with what is fixed above out of the way."""
-        element = self.find(css, text)
-        self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        element.click()
+
+        def clicked(_driver: Any) -> bool:
+            element = self.find(css, text)
+            self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+            element.click()
+            return True
+
+        # drawn anew or moved between the look and the click: it has not been clicked, so look again
+        missed = [StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException]
+        WebDriverWait(self.driver, PATIENCE, 0.1, ignored_exceptions=missed).until(clicked, f"{css} {text} could not be clicked")
 
     def text(self, css: str = "body") -> str:
         """The text of an element."""

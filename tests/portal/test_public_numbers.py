@@ -102,6 +102,12 @@ def reserved(plan: Plan, at: float) -> set[str]:
     return {node for one in plan.reservations if one.start <= at < one.end for node in one.nodes} - out_of_service(plan, at)
 
 
+def changes(plan: Plan) -> list[float]:
+    """When nodes go out of service and come back, and reservations begin and end."""
+    of_nodes = [float(at) for event in plan.events for at in (event.start, event.end or 0)]
+    return of_nodes + [float(at) for one in plan.reservations for at in (one.start, one.end)]
+
+
 def numbers(said: str) -> list[float]:
     """The numbers of a sentence; groups of digits are set apart by narrow spaces."""
     return [float(re.sub(r"\s", "", one)) for one in re.findall(r"\d[\d\u202f\u00a0\u2009]*(?:\.\d+)?", said)]
@@ -123,9 +129,11 @@ def test_the_tiles_are_what_the_plan_holds(visitor: Visitor, demo: Demo) -> None
     stopped = queue.suspended.at(np.array(moments))
     assert jobs[0] in set(queue.running.at(np.array(moments)) - stopped)
     assert jobs[1] in set(queue.pending.at(np.array(moments)))
-    away, kept = out_of_service(plan, moments[-1]), reserved(plan, moments[-1])
-    assert nodes[:2] == [len(everything) - len(away), len(everything)]
-    assert {f"{len(away)} drained", f"{len(kept)} reserved"} <= set(re.findall(r"\d+ (?:drained|reserved)", filled.text("tiles")))
+    # a node or a reservation may have come or gone in these minutes, too
+    states = {(len(out_of_service(plan, moment)), len(reserved(plan, moment))) for moment in lately([*changes(plan)])}
+    told = set(re.findall(r"\d+ (?:drained|reserved)", filled.text("tiles")))
+    assert nodes[1] == len(everything) and any(nodes[0] == len(everything) - away for away, _kept in states)
+    assert any({f"{away} drained", f"{kept} reserved"} <= told for away, kept in states), (told, states)
     words = filled.text("verdict")
     assert words.startswith("Running well The cluster is running normally")
     assert numbers(words)[:2] == nodes[:2]
@@ -156,7 +164,7 @@ def test_free_now_is_what_nobody_holds_and_everybody_may_have(visitor: Visitor, 
     for node in compute(plan):
         kinds[kind_of(node)].append(node)
     runs = alive(plan)
-    at = [(held(plan, runs, moment), out_of_service(plan, moment) | reserved(plan, moment)) for moment in lately(edges(runs))]
+    at = [(held(plan, runs, moment), out_of_service(plan, moment) | reserved(plan, moment)) for moment in lately([*edges(runs), *changes(plan)])]
     of_nodes = [row for row in rows if " cores · " in row["what"]]
     assert len(of_nodes) == len(kinds)
     for row in of_nodes:
@@ -221,7 +229,8 @@ def test_use_over_time_is_what_slurm_counts(visitor: Visitor, demo: Demo, ask: C
     rows = table(visitor, "scheduler/resources/cores?at=/scheduler")
     lines = {"allocated": "max(slurm_cpus_alloc)", "total": "max(slurm_cpus_total)", "usable": "max(slurm_cpus_alloc) + max(slurm_cpus_idle)"}
     lines["used"] = "sum(slurm_job:used_core:sum)"
-    for row in rows[len(rows) // 4 :: len(rows) // 4]:
+    # not the last ones: what of their time comes late was not there when the portal asked
+    for row in rows[len(rows) // 4 : -3 : len(rows) // 4]:
         at = calendar.timegm(time.strptime(row["time (UTC)"], "%Y-%m-%dT%H:%M:%SZ"))
         for name, query in lines.items():
             assert float(row[name]) == pytest.approx(ask(query, at=at)[()], rel=1e-3), (name, row)

@@ -59,6 +59,11 @@ def _entry(browser: Any, path: str) -> Any:
     return browser.driver.find_element(By.CSS_SELECTOR, f".tt-side a.tt-nav[href^='{path}']")
 
 
+def _there(browser: Any, key: str) -> None:
+    """Wait until this page is the one that is shown."""
+    _wait(browser, f"return (document.querySelector('.tt-page') || {{dataset: {{}}}}).dataset.page === '{key}'")
+
+
 def _address(browser: Any) -> str:
     return browser.driver.execute_script("return location.pathname + location.search")
 
@@ -84,8 +89,10 @@ def test_narrowing_goes_along_and_back_undoes_it(open_app: Any, staff: Any) -> N
     _entry(browser, "/jobs").click()
     _wait(browser, "return location.pathname === '/jobs'")
     assert "user=*" in _address(browser)  # narrowed and nobody named: everybody's jobs
+    _there(browser, "jobs")
     browser.driver.back()
-    _wait(browser, "return location.pathname === '/nodes'")
+    # the address goes back at once; the page before, with a chip of its own, is still shown until this one comes
+    _there(browser, "nodes")
     _wait(browser, f"{CHIPS} === 'def-a'")
     browser.driver.find_element(By.CSS_SELECTOR, ".tt-chip a").click()
     _wait(browser, f"{CHIPS} === ''")
