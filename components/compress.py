@@ -59,7 +59,7 @@ class Kept:
             return None
         answer = Response(found[0], headers=found[1])
         answer.headers["Content-Encoding"] = coding
-        answer.headers.add("Vary", "Accept-Encoding")
+        answer.vary.add("Accept-Encoding")
         return answer.make_conditional(request)
 
     def _load(self, key: str, body: bytes, coding: str) -> bytes:
@@ -113,7 +113,7 @@ def install(app: Dash, settings: Settings) -> None:
         else:
             response.set_data(brotli.compress(body, quality=QUICK) if coding == "br" else gzip.compress(body, QUICK))
         response.headers["Content-Encoding"] = coding
-        response.headers.add("Vary", "Accept-Encoding")
+        response.vary.add("Accept-Encoding")
         if tag := response.get_etag()[0]:
             response.set_etag(tag, weak=True)  # the same content in another form
         if static:

@@ -39,9 +39,9 @@ def _leaves_no_trace(settings: Settings) -> bool:
 
 def seal(settings: Settings, response: Response) -> Response:
     """Write the headers; static files have theirs already. Answers 304 to a browser that has the same."""
-    response.headers.add("Vary", "Cookie")
+    response.vary.add("Cookie")  # one header: Flask reads only the first of several when it adds to them
     if settings.sign_in.method == "header":
-        response.headers.add("Vary", settings.sign_in.user_header)
+        response.vary.add(settings.sign_in.user_header)
     if not g.get("may_be_found"):
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
     noted = g.get("may_keep")

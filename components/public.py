@@ -173,7 +173,7 @@ class Public:
         if zipped:
             answer.headers["Content-Encoding"] = "gzip"
         if held.answer.size > SMALLEST:  # said of the plain form too: a shared cache would hand it to those who take the other
-            answer.headers.add("Vary", "Accept-Encoding")
+            answer.vary.add("Accept-Encoding")
         if held.answer.name:
             answer.headers["Content-Disposition"] = held.answer.name
         return answer

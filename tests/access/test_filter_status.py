@@ -66,7 +66,7 @@ def test_tiles_are_of_the_part(ask: Any, query: str, running: int, waiting: int 
     body = ask("ada").section(STATUS, SECTIONS["part_now"], f"/?{query}").get_data(as_text=True)
     found = dict(_tiles(body))
     assert found["Jobs running"][0] == str(running)
-    assert found["Jobs running"][1] == ("" if waiting is None else f" · {waiting} waiting")
+    assert found["Jobs running"][1] == ("" if waiting is None else f"· {waiting} waiting")
     assert found["People"][0] == str(people)
 
 
@@ -75,7 +75,7 @@ def _tiles(body: str) -> list[tuple[str, tuple[str, str]]]:
     for part in walk(json.loads(body)):
         if "tt-tile " in str(part.get("className", "")):
             label, value = part["children"][0]["props"], part["children"][1]["props"]["children"]
-            base = value[1]["props"]["children"] if value[1] else ""
+            base = value[-1]["props"]["children"] if len(value) > 1 else ""
             found.append((label["children"], (str(value[0]), base)))
     return found
 

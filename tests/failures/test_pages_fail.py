@@ -111,7 +111,7 @@ def test_nodes_are_known_by_accounting_where_no_exporter_tells_of_them(world: Wo
     """The servers have no sample of slurm_exporter's nodes: sinfo's idle nodes are not "not known", and none in service is no answer."""
     ada = world.person("ada")
     shown = said(ask(ada, "nodes:now", "/nodes"))
-    assert "6  of 7 in service" in shown["tiles"].replace("\xa0", " ") and "not known" not in shown["tiles"]
+    assert "6 of 7 in service" in shown["tiles"].replace("\xa0", " ") and "not known" not in shown["tiles"]
     assert WHY[Why.METRIC_ABSENT] in shown["tiles"]
     assert "Idle" in said(ask(ada, "nodes:list", "/nodes"))["list"]
 

@@ -127,7 +127,7 @@ def texts(node: Any) -> str:
     if isinstance(node, str):
         return node
     if isinstance(node, list):
-        return " ".join(found for one in node if (found := texts(one)))
+        return " ".join(found for one in node if (found := texts(one).strip()))
     if isinstance(node, dict) and isinstance(node.get("props"), dict):
         return texts(node["props"].get("children"))
     return ""

@@ -37,7 +37,7 @@ def about(viewer: Viewer = MIRA, subject: Subject | None = None, settings: Setti
 
 
 def said(drawn: Any) -> str:
-    return " ".join(words_of(drawn)).replace("\u00a0", " ").replace("\u202f", " ").replace("  ", " ")
+    return " ".join(" ".join(words_of(drawn)).split())
 
 
 def words_of(node: Any) -> Any:
