@@ -101,6 +101,9 @@ ONCE = {"scheduler": "staff", "file systems": "owner", "login nodes": "staff", "
 VISITS = [(page, who) for page in PAGES for who in ("owner", "staff") if ONCE.get(page, who) == who]
 
 
+REFUSAL = "return (document.querySelector('.tt-refused') || {innerText: ''}).innerText"
+
+
 def _owner(plan: Plan, page: str) -> str:
     return PAGES[page][0] or _pending(plan).person
 
@@ -121,7 +124,10 @@ def test_every_page_draws_in_silence(page: str, who: str, demo: Demo, screen: Sc
     screen.be(STAFF if who == "staff" else _owner(demo.plan, page)).look(dark=dark, width=before)
     screen.open(path(demo.plan))
     refused = page in REFUSED and not (page in OTHERS and who == "staff")
-    assert bool(screen.js("return document.querySelectorAll('.tt-refused h1').length")) is refused
+    if not refused and screen.js(REFUSAL):
+        screen.open(path(demo.plan))  # a source that is slow for once, as a busy machine's may be, is asked again
+    said = screen.js(REFUSAL)
+    assert bool(said) is refused, said
     assert screen.js(THEME) == ("dark" if dark else "light")
     _looks_right(screen, charts, before)
     screen.look(dark=dark, width=after).wait("return window.innerWidth === arguments[0]", after)

@@ -79,7 +79,7 @@ def names_of(world: dict[str, set[Any]]) -> Names:
     people = {*world["users"], *world["full names"]}  # a path holds a login, which is found in it
     others = set().union(*(world[kind] for kind in ("accounts", "job names", "machines", "projects", "reservations", "reasons")))
     plain = Names(others).found(public_sweep.vocabulary()) | programs
-    assert plain <= {"operations", "slices", *(name.lower() for name in world["job names"]), *programs} and len(plain - programs) <= 8, plain
+    assert plain <= {"operations", "slices", *(name.lower() for name in world["job names"]), *programs} and len(plain - programs) <= 12, sorted(plain - programs)
     return Names({*people, *(name for name in others if name.lower() not in plain | PARTS_OF_PAGES)}, world["ids"])
 
 
