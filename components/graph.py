@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from components.graph_base import column_text, layout, nice_ticks, packed, peak_of, plain, regular, scaling, y_axis
+from components.graph_gaps import split
 from components.graph_rows import bars, heat
 from components.records import About, Figure
 from components.text import _
@@ -125,7 +126,7 @@ def _biggest(traces: Sequence[dict[str, Any]], stacked: bool) -> float:
     return max(lines_, default=0.0)
 
 
-def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict[str, Any]:
+def _finish(trace: dict[str, Any], factor: float, unit: str) -> dict[str, Any]:
     """Scale a trace, pack its numbers and give it its hover text."""
     values = trace["y"] * factor
     show = "y"
@@ -134,10 +135,16 @@ def _finish(trace: dict[str, Any], factor: float, unit: str, group: str) -> dict
     name = f"{plain(trace['meta'].get('say', ''))} {trace['name']}".strip()
     hover = f"%{{{show}:,.3~f}} {plain(unit)}<extra>{name}</extra>"
     done = {**trace, "y": packed(values), "hovertemplate": hover}
-    if group and trace["meta"]["color"] not in DASHES:
-        done |= {"stackgroup": group, "meta": {**trace["meta"], "fill": 0.72}, "line": {**trace["line"], "width": 0.6}}
+    if "stackgroup" in trace:
+        done |= {"meta": {**trace["meta"], "fill": 0.72}, "line": {**trace["line"], "width": 0.6}}
         done.pop("fill", None)
     return done
+
+
+def _stacked(traces: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Areas on each other, with their gaps; lines such as what is allocated stay lines."""
+    areas = [trace for trace in traces if trace["meta"]["color"] not in DASHES]
+    return [*split(areas, "all"), *(trace for trace in traces if trace["meta"]["color"] in DASHES)]
 
 
 def _told_apart(traces: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -184,7 +191,8 @@ def figure(
         traces = [*traces, constant(limit, limit_name or _("limit"), traces[0], role="limit")]
     top = _biggest(traces, stacked)
     factor, shown = scaling(unit, max(top, y_max or 0))
-    parts = _told_apart([_finish(dict(trace), factor, shown, "all" if stacked else "") for trace in traces])
+    drawn = _stacked(traces) if stacked else traces
+    parts = _told_apart([_finish(dict(trace), factor, shown) for trace in drawn])
     named = sum(trace.get("showlegend", True) for trace in parts)
     axis = y_axis(shown, y_min, None if y_max is None else y_max * factor, top * factor, mirrored)
     return {"data": parts, "layout": layout(about, axis, legend=legend and (0 if named_alone else 1) < named <= MAX_NAMED)}

@@ -186,3 +186,28 @@ def test_a_small_line_of_many_values_is_thinned_to_the_means_of_its_stretches() 
     line = re.search(r'<polyline points="([^"]+)"', svg)[1].split()
     assert len(line) == 40
     assert {point.split(",")[1] for point in line} == {"18.0"}
+
+
+def test_a_moment_no_series_knows_is_a_gap_in_the_stack_too() -> None:
+    """Six minutes of two series, the third known to none and the sixth neither: areas of two minutes, and of two."""
+    nan = float("nan")
+    times = pd.date_range("2026-11-22", periods=6, freq="60s", tz="UTC")
+    frame = pd.DataFrame({"a": [1.0, 2.0, nan, 4.0, nan, nan], "b": [1.0, nan, nan, 4.0, 5.0, nan]}, index=times)
+    drawn = graph.figure(graph.lines(frame), unit="", stacked=True, allocated=9.0)
+    go.Figure(drawn)
+    *areas, allocated = drawn["data"]
+    first = int(times[0].timestamp()) * 1000
+    told = [(one["name"], one["stackgroup"], (one["x0"] - first) // 60_000, one["showlegend"], one["meta"]["color"]) for one in areas]
+    assert told == [
+        ("a", "all0", 0, True, "s1"), ("a", "all1", 3, False, "s1"), ("b", "all0", 0, True, "s2"), ("b", "all1", 3, False, "s2")
+    ]  # fmt: skip
+    values = [np.frombuffer(base64.b64decode(one["y"]["bdata"]), dtype="<f4").tolist() for one in areas]
+    assert values[0] == [1, 2] and values[3] == [4, 5] and values[1][0] == 4 and np.isnan(values[1][1])
+    assert {one["legendgroup"] for one in areas} == {"a", "b"} and "stackgroup" not in allocated
+
+
+def test_a_stack_with_too_many_gaps_stays_whole() -> None:
+    """Every second minute of 2 series unknown: 100 spans would be 200 areas."""
+    times = pd.date_range("2026-11-22", periods=200, freq="60s", tz="UTC")
+    frame = pd.DataFrame({"a": [1.0, np.nan] * 100, "b": [2.0, np.nan] * 100}, index=times)
+    assert [one["stackgroup"] for one in graph.figure(graph.lines(frame), unit="", stacked=True)["data"]] == ["all", "all"]
