@@ -11,6 +11,7 @@ import pandas as pd
 from core.settings import Settings
 from core.subjects import Subject
 from core.viewer import Viewer
+from datasources.prometheus.levels import index_of
 
 # what a column or a level of this name holds
 KINDS: dict[str, str] = {
@@ -113,7 +114,7 @@ def _levels(columns: pd.MultiIndex, names: Names) -> pd.MultiIndex:
     rows = [tuple(names.of_kind(kind, part) for kind, part in zip(kinds, row, strict=True)) for row in columns]
     if rows == columns.tolist():
         return columns  # most texts are plain already, and building an index costs more than the comparison
-    return pd.MultiIndex.from_tuples(rows, names=columns.names)
+    return index_of(list(zip(*rows, strict=True)), columns.names)
 
 
 def _turns(before: pd.MultiIndex, after: pd.MultiIndex, names: Names) -> list[int]:

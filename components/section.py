@@ -16,6 +16,7 @@ from flask import abort, g
 
 from components import gate, parts
 from components.ask import Ask, Registry, read
+from components.plain_json import as_plain
 from components.present import present
 from components.records import About, Block, Page, Panel, Section
 from components.text import bug_sentence, error_sentence, time_note, why_sentence
@@ -260,7 +261,7 @@ def register(app: Dash, sources: Sources, registry: Registry, turns: Turns) -> N
         }
         if about is not None:
             done |= {"from": about.when.start, "to": about.when.end}
-        return done, [figure for figure, _message in drawn], [message for _figure, message in drawn], filled
+        return done, [figure for figure, _message in drawn], [as_plain(message) for _figure, message in drawn], as_plain(filled)
 
 
 def failures(frames: Any) -> bool:

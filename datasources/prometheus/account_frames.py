@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from datasources.prometheus.job_frames import part, scaled
+from datasources.prometheus.levels import index_of, values_of
 
 
 def wasted(allocated: pd.DataFrame, used: pd.DataFrame) -> pd.DataFrame:
@@ -33,7 +34,7 @@ def by_member(frame: pd.DataFrame, unit: str) -> dict[str, pd.DataFrame]:
 
 def _users(frame: pd.DataFrame) -> pd.DataFrame:
     keep = ["user"]
-    columns = pd.MultiIndex.from_arrays([frame.columns.get_level_values(level) for level in keep], names=keep)
+    columns = index_of([values_of(frame.columns, level) for level in keep], keep)
     found = scaled(frame, 1.0)
     found.columns = columns
     return found

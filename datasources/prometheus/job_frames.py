@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.settings import Settings
+from datasources.prometheus.levels import index_of, values_of
 from datasources.prometheus.promql import host_name
 
 RENAMED = {"__name__": "metric", "slurmjobid": "job", "jobid": "job"}
@@ -31,11 +32,10 @@ def named(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         columns = pd.MultiIndex.from_tuples([], names=renamed) if renamed else frame.columns
     else:
         parts = [
-            [node_name(value, settings) for value in frame.columns.get_level_values(number)]
-            if renamed[number] == "node" else [str(value) for value in frame.columns.get_level_values(number)]
-            for number in range(len(levels))
+            [node_name(value, settings) if renamed[number] == "node" else str(value) for value in values_of(frame.columns, level)]
+            for number, level in enumerate(levels)
         ]
-        columns = pd.MultiIndex.from_arrays(parts, names=renamed)
+        columns = index_of(parts, renamed)
     return _with(pd.DataFrame(frame.to_numpy(dtype=float), index=frame.index, columns=columns), frame)
 
 
@@ -60,30 +60,27 @@ def part(frame: pd.DataFrame, **wanted: str | tuple[str, ...]) -> pd.DataFrame:
         if level not in frame.columns.names:
             mask[:] = False
             continue
-        mask &= np.isin(frame.columns.get_level_values(level).astype(str), [value] if isinstance(value, str) else value)
-    found = frame.loc[:, mask]
-    single = [level for level, value in wanted.items() if isinstance(value, str) and level in found.columns.names]
-    keep = [level for level in found.columns.names if level not in single]
+        some = {value} if isinstance(value, str) else set(value)
+        mask &= np.fromiter((str(one) in some for one in values_of(frame.columns, level)), dtype=bool, count=len(mask))
+    single = [level for level, value in wanted.items() if isinstance(value, str) and level in frame.columns.names]
+    keep = [level for level in frame.columns.names if level not in single]
     if not keep:
         keep, single = single[:1], single[1:]
-    arrays = [found.columns.get_level_values(level) for level in keep]
-    columns = pd.MultiIndex.from_arrays(arrays, names=keep)
-    return _with(pd.DataFrame(found.to_numpy(dtype=float), index=frame.index, columns=columns), frame)
+    arrays = [[one for one, chosen in zip(values_of(frame.columns, level), mask, strict=True) if chosen] for level in keep]
+    columns = index_of(arrays, keep)
+    return _with(pd.DataFrame(frame.to_numpy(dtype=float)[:, mask], index=frame.index, columns=columns), frame)
 
 
 def summed(frame: pd.DataFrame, *levels: str) -> pd.DataFrame:
     """Columns equal in `levels` added up; NaN only where all of them are."""
     if frame.columns.empty:
         return _with(pd.DataFrame(index=frame.index, columns=pd.MultiIndex.from_arrays([[]] * len(levels), names=levels)), frame)
-    keys = pd.MultiIndex.from_arrays([frame.columns.get_level_values(level) for level in levels], names=levels)
-    unique, inverse = np.unique(keys.to_flat_index().map(repr).to_numpy(), return_inverse=True)
+    places: dict[tuple, list[int]] = {}  # in the order in which they first come
+    for place, key in enumerate(zip(*(values_of(frame.columns, level) for level in levels), strict=True)):
+        places.setdefault(key, []).append(place)
     values = frame.to_numpy(dtype=float)
-    firsts = [int(np.flatnonzero(inverse == number)[0]) for number in range(len(unique))]
-    order = np.argsort(firsts)
-    columns = [_sum(values[:, inverse == number]) for number in order]
-    return _with(
-        pd.DataFrame(np.column_stack(columns), index=frame.index, columns=keys[[firsts[number] for number in order]]), frame
-    )
+    columns = index_of(list(zip(*places, strict=True)), levels)
+    return _with(pd.DataFrame(np.column_stack([_sum(values[:, some]) for some in places.values()]), index=frame.index, columns=columns), frame)
 
 
 def _sum(values: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import orjson
 import pandas as pd
 
 from core.errors import SourceBroken, SourceRefused
+from datasources.prometheus.levels import index_of
 
 _OPEN = b'"values":[['
 _NO_LABEL = "__name__"
@@ -117,7 +118,7 @@ def columns(labels: list[dict[str, str]]) -> pd.MultiIndex:
     """A MultiIndex of all labels (`__name__` first, then by name); a label a series lacks is "", as in Prometheus."""
     found = sorted({name for one in labels for name in one} - {_NO_LABEL})
     order = [_NO_LABEL, *found] if not found or any(_NO_LABEL in one for one in labels) else found
-    return pd.MultiIndex.from_arrays([[one.get(name, "") for one in labels] for name in order], names=order)
+    return index_of([[one.get(name, "") for one in labels] for name in order], order)
 
 
 def matrix(answer: Answer, start: int, end: int, step: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from core.timerange import TimeRange
 from core.viewer import Viewer
 from datasources.prometheus import promql
 from datasources.prometheus.batch import Batch, Grid, Target
+from datasources.prometheus.levels import index_of
 from datasources.slurm.records import Run
 from datasources.sources import Sources
 
@@ -123,7 +124,7 @@ def _frame(batch: Batch, grid: Grid, keys: list[tuple], values: np.ndarray, warn
         frame = frame.assign(value=values[0].astype(np.float64))
     else:
         index = pd.DatetimeIndex(pd.to_datetime(np.arange(grid.start, grid.end + 1, grid.step), unit="s", utc=True), name="time")
-        columns = pd.MultiIndex.from_arrays([[key[place] for key in keys] for place in range(len(levels))], names=levels)
+        columns = index_of([[key[place] for key in keys] for place in range(len(levels))], levels)
         frame = pd.DataFrame(values.astype(np.float64), index=index, columns=columns)
     frame.attrs.update(step=grid.step, scrape=grid.scrape, warnings=warnings)
     return frame
