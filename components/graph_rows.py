@@ -13,6 +13,15 @@ from components.records import About, Figure
 FEW_ROWS = 16
 
 
+def _table(frame: pd.DataFrame) -> tuple[int, int, np.ndarray]:
+    """(first second, step, values: a row a column) of a frame; missing moments become NaN, for all columns in one go."""
+    first, dx, values = regular(frame.iloc[:, 0], frame.attrs.get("step"))
+    table = np.full((frame.shape[1], len(values)), np.nan)
+    places = (pd.DatetimeIndex(frame.index).as_unit("s").asi8 - first) // dx
+    table[:, places] = frame.to_numpy(dtype="float64", na_value=np.nan).T
+    return first, dx, table
+
+
 def heat(
     frame: pd.DataFrame,
     *,
@@ -22,12 +31,7 @@ def heat(
     top: float | None = None,
 ) -> Figure:
     """A heat map, one row a column of the frame: who does what when, where lines would be a tangle."""
-    first, dx, _values = regular(frame.iloc[:, 0], frame.attrs.get("step"))
-    table = (
-        np.vstack([regular(frame.iloc[:, place], dx)[2] for place in range(frame.shape[1])])
-        if frame.shape[1]
-        else np.zeros((0, 0))
-    )
+    first, dx, table = _table(frame)
     peak = top if top is not None else float(np.nanmax(table)) if np.isfinite(table).any() else 1.0
     factor, shown = scaling(unit, peak)
     texts = [
