@@ -56,7 +56,8 @@ def cases(settings: Settings, database: Engine, staff: str) -> list[Case]:
         Case("nodes", staff, "/nodes", by_size=True),
         Case("one node", staff, f"/node/{node}", by_size=True),
         Case("scheduling", staff, "/scheduling", by_size=True),
-        *(Case(f"status ({who})", login, "/", by_size=True) for who, login in (("public", NOBODY), ("user", user), ("staff", staff))),
+        # the front page looks closely at up to three of one's running jobs, with four requests each
+        *(Case(f"status ({who})", login, "/", by_size=True, more=8 if who == "user" else 0) for who, login in (("public", NOBODY), ("user", user), ("staff", staff))),
         *(Case(f"{name} ({who})", login, f"/{name}", by_size=True) for name in PUBLIC for who, login in (("public", NOBODY), ("user", user))),
         *cloud_cases(settings, staff),
     ]
